@@ -1,0 +1,1 @@
+"""Connectors that come with Machinami: one folder per kind of device."""

@@ -1,0 +1,1 @@
+"""Load: scenarios, the high-rate swarm and the bench."""

@@ -1,0 +1,1 @@
+"""The doors over HTTP: NGSI-LD, one file per resource of the standard, each endpoint naming its clause."""

@@ -1,0 +1,1 @@
+"""Stream batches become changes, and go through the linkage layer."""

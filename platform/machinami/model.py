@@ -1,0 +1,139 @@
+"""The platform's own words: entities, their attributes, changes to them, and where a message came from.
+
+Names are expanded IRIs everywhere below the doors (API, connectors); terms exist only outside. An attribute
+instance is a plain dict in the normalized representation of ETSI GS CIM 009 clause 4.5 with core terms as member
+names (``type``, ``value``, ``object``, ``observedAt``, ``unitCode``, ``datasetId`` …) and expanded IRIs for
+sub-attributes; times are RFC 3339 strings in UTC ending in ``Z``. That dict is what the store keeps as JSON.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import msgspec
+
+Instance: TypeAlias = dict[str, Any]
+"""One attribute instance: ``{"type": "Property", "value": 3.2, "unitCode": "MTR", "observedAt": "…Z"}``."""
+
+Attributes: TypeAlias = dict[str, list[Instance]]
+"""Expanded attribute name → its instances, one for each ``datasetId`` (at most one without)."""
+
+DEFAULT_TENANT = "default"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all records: frozen, slotted, keyword-only."""
+
+
+class Entity(Record):
+    """Current state of an entity.
+
+    Attributes:
+        id: a URI.
+        types: expanded type IRIs, at least one.
+        attributes: see `Attributes`.
+        scope: scopes such as ``/namiki/north``; empty when the entity has none.
+        created_at: aware UTC, when the entity was created here.
+        modified_at: aware UTC, when it last changed here.
+    """
+
+    id: str
+    types: tuple[str, ...]
+    attributes: Attributes
+    scope: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+
+
+class Operation(StrEnum):
+    """What a change wants, in the words of ETSI GS CIM 009 clause 5.6."""
+
+    CREATE = "create"  # 5.6.1: fails if the entity exists
+    MERGE = "merge"  # upsert, instance by instance; creates what is not there
+    APPEND = "append"  # 5.6.3: entity must exist; adds and overwrites attributes
+    APPEND_ONLY = "appendOnly"  # 5.6.3 with noOverwrite
+    UPDATE = "update"  # 5.6.2: entity must exist; only attributes that exist
+    REPLACE = "replace"  # 5.6.18: entity must exist; the whole entity
+    DELETE = "delete"  # 5.6.6
+    DELETE_ATTRIBUTE = "deleteAttribute"  # 5.6.5: names in `attributes`, which must exist
+
+
+class Change(Record):
+    """One wish about one entity; what every door (MQTT, HTTP, another city) hands to the linkage layer.
+
+    Attributes:
+        only_newer: an instance replaces the current one only if its ``observedAt`` is not older; history is
+            written in any case. Set by connectors, whose messages may come late or out of order.
+    """
+
+    entity_id: str
+    operation: Operation = Operation.MERGE
+    types: tuple[str, ...] = ()
+    attributes: Attributes = {}
+    scope: tuple[str, ...] | None = None
+    tenant: str = DEFAULT_TENANT
+    only_newer: bool = False
+
+
+class Message(Record):
+    """One MQTT message as the stream keeps it.
+
+    Attributes:
+        sequence: position in the stream, from 1.
+        topic: MQTT topic.
+        payload: bytes as the device sent them.
+        received_at: when the broker took it in, aware UTC.
+    """
+
+    sequence: int
+    topic: str
+    payload: bytes
+    received_at: datetime
+
+
+class Rejection(Record):
+    """Why a message, or one attribute of it, could not be read. It goes to quarantine and can be replayed.
+
+    Attributes:
+        connector: name of the connector; empty when no connector declares the topic.
+        field: which member or column.
+        value: the offending value as text, shortened to 200 characters.
+        reason: what is wrong, one sentence.
+        cure: what to do, one sentence.
+        partial: the rest of the message was sound and is stored.
+    """
+
+    connector: str = ""
+    field: str = ""
+    value: str = ""
+    reason: str
+    cure: str = ""
+    partial: bool = False
+
+
+class Mapped(Record):
+    """What a connector made of one message: changes, rejections, or both; never neither."""
+
+    changes: Sequence[Change] = ()
+    rejections: Sequence[Rejection] = ()
+
+
+class Outcome(Record):
+    """What became of a change.
+
+    Attributes:
+        created: the entity did not exist before.
+        updated: expanded names of attributes written.
+        not_updated: expanded name → reason, where the operation left one alone (5.2.18 UpdateResult).
+    """
+
+    entity_id: str
+    created: bool = False
+    updated: tuple[str, ...] = ()
+    not_updated: Mapping[str, str] = {}
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with ``Z``, fractions only where there are some. The moment must be aware."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

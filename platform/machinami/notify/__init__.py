@@ -1,0 +1,1 @@
+"""Notifications due leave the outbox: retried with backoff, dead-lettered."""

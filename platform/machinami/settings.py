@@ -1,0 +1,97 @@
+"""Environment and machinami.toml; nothing else reads them. Also where a running city says its addresses."""
+
+from pathlib import Path
+
+import msgspec
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+
+from machinami.errors import Unavailable
+
+CITY_FILE = "city.json"
+
+
+def default_data_dir() -> Path:
+    """The user's data folder, so that commands typed in another terminal find the running city."""
+    return Path(platformdirs.user_data_path("machinami"))
+
+
+class Settings(BaseSettings):
+    """Settings of all roles: the command line wins, then MACHINAMI_… variables, then machinami.toml.
+
+    Durations are in seconds, sizes in bytes, ages in hours where the name says so.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MACHINAMI_", extra="forbid")
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: int = Field(default=1883, ge=0, le=65535)
+    database_url: str | None = None
+    connector_folders: list[Path] = Field(default_factory=list[Path])
+    context_folders: list[Path] = Field(default_factory=list[Path])
+    context_fetch: bool = True
+    context_timeout: float = 5.0
+    tile_url: str = ""
+    stream_max_bytes: int = 8 * 2**30
+    stream_max_age_hours: int = 24
+    batch_messages: int = 5_000
+    batch_wait: float = 0.05
+    query_timeout: float = 30.0
+
+    @classmethod
+    def load(cls, data_dir: Path | None = None, **overrides: object) -> "Settings":
+        """Read machinami.toml from the data folder, the environment, then the given options (None: not given)."""
+        given = {name: value for name, value in overrides.items() if value is not None}
+        folder = data_dir or cls().data_dir
+        toml = TomlConfigSettingsSource(cls, toml_file=folder / "machinami.toml")()
+        environment = cls().model_dump(exclude_unset=True)
+        return cls.model_validate({**toml, **environment, "data_dir": folder, **given})
+
+
+class City(msgspec.Struct, frozen=True, kw_only=True):
+    """Addresses of a running city, written by its supervisor to ``<data-dir>/city.json`` (mode 0600).
+
+    Attributes:
+        api: base URL, e.g. ``http://127.0.0.1:8080``.
+        mqtt: ``{"host": …, "port": …}`` of the MQTT listener; the member that the simulators read.
+        nats: host:port of the stream's client port.
+        database: libpq URL.
+        supervisor: pid of ``machinami up``.
+    """
+
+    api: str
+    mqtt: dict[str, str | int]
+    nats: str
+    nats_password: str = ""
+    database: str
+    supervisor: int
+
+
+def write_city(data_dir: Path, city: City) -> None:
+    """Say where the city is. Written whole or not at all."""
+    target = data_dir / CITY_FILE
+    part = target.with_suffix(".part")
+    part.touch(mode=0o600)
+    part.write_bytes(msgspec.json.encode(city))
+    part.replace(target)
+
+
+def read_city(data_dir: Path) -> City:
+    """Addresses of the city that runs on this data folder.
+
+    Raises:
+        Unavailable: no city has been started there.
+    """
+    try:
+        return msgspec.json.decode((data_dir / CITY_FILE).read_bytes(), type=City)
+    except FileNotFoundError:
+        raise Unavailable(
+            f"no city runs on {data_dir}",
+            field="--data-dir",
+            value=str(data_dir),
+            cure="Start one: machinami up",
+        ) from None

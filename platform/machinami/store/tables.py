@@ -1,0 +1,198 @@
+"""The schema as SQLAlchemy Core sees it. Migrations are written by hand; a test holds the two together.
+
+``observation`` is partitioned by time (plain PostgreSQL: one partition a month; TimescaleDB: a hypertable), which the
+migrations know and this module need not. Tenant is part of every key; it is a small number, see ``tenant``.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import UserDefinedType
+
+metadata = MetaData()
+Moment = DateTime(timezone=True)
+
+
+class Box(UserDefinedType[str]):
+    """PostgreSQL's ``box``: ``(east,north),(west,south)`` in degrees, WGS 84. GiST-indexable without extensions."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name in SQL."""
+        return "box"
+
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("tenant", SmallInteger, primary_key=True, comment="number used in every key"),
+    Column("name", Text, nullable=False, unique=True, comment="NGSILD-Tenant header"),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+)
+
+entity = Table(
+    "entity",
+    metadata,
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("id", Text(collation="C"), nullable=False),
+    Column("types", ARRAY(Text), nullable=False, comment="expanded IRIs"),
+    Column("scope", ARRAY(Text), nullable=False, server_default="{}"),
+    Column(
+        "attributes", JSONB, nullable=False, comment="expanded name → list of instances, see machinami.model"
+    ),
+    Column("bounds", Box, comment="bounding box of the default instance of `location`"),
+    Column("created_at", Moment, nullable=False),
+    Column("modified_at", Moment, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("entity_types", "types", postgresql_using="gin"),
+    Index("entity_bounds", "bounds", postgresql_using="gist"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("series", Integer, primary_key=True),
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("entity_id", Text(collation="C"), nullable=False),
+    Column("attribute", Text(collation="C"), nullable=False, comment="expanded IRI"),
+    Column(
+        "dataset_id",
+        Text(collation="C"),
+        nullable=False,
+        server_default="",
+        comment="'' is the default instance",
+    ),
+    Column(
+        "unit_code",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="UN/CEFACT code of the numbers in `number`",
+    ),
+    UniqueConstraint("tenant", "entity_id", "attribute", "dataset_id", name="series_key"),
+)
+
+observation = Table(
+    "observation",
+    metadata,
+    Column("series", Integer, nullable=False),
+    Column(
+        "observed_at", Moment, nullable=False, comment="observedAt; the time of writing where there was none"
+    ),
+    Column("number", Double, comment="value of a plain numeric Property in the series' unit"),
+    Column("document", JSONB, comment="the whole instance, where it is anything else; else null"),
+    Column(
+        "recorded_at", Moment, nullable=False, server_default=func.now(), comment="time of the transaction"
+    ),
+    UniqueConstraint("series", "observed_at", name="observation_key"),
+    CheckConstraint("num_nonnulls(number, document) = 1", name="observation_one_value"),
+)
+
+stream_position = Table(
+    "stream_position",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False, comment="last message whose effects are committed"),
+    Column(
+        "committed", BigInteger, nullable=False, server_default="0", comment="messages with a change stored"
+    ),
+    Column(
+        "quarantined",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="messages with a rejection stored",
+    ),
+    Column("observations", BigInteger, nullable=False, server_default="0", comment="history rows stored"),
+    Column(
+        "repeated",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="history rows that were there already",
+    ),
+    Column("updated_at", Moment, nullable=False, server_default=func.now()),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("id", BigInteger, nullable=False, comment="counts up for each rejection"),
+    Column("stream", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("ordinal", SmallInteger, nullable=False, comment="which rejection of the message, from 0"),
+    Column("topic", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False, comment="original bytes"),
+    Column("received_at", Moment, nullable=False),
+    Column("connector", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("cure", Text, nullable=False),
+    Column("partial", Boolean, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("stream", "sequence", "ordinal", name="quarantine_message"),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("id", Text(collation="C"), nullable=False),
+    Column("document", JSONB, nullable=False, comment="as given, terms expanded"),
+    Column("context", JSONB, nullable=False, comment="@context for its notifications"),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("modified_at", Moment, nullable=False, server_default=func.now()),
+    Column(
+        "status", JSONB, nullable=False, server_default="{}", comment="timesSent, lastSuccess, lastFailure …"
+    ),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, primary_key=True, comment="order of notifications"),
+    Column("tenant", SmallInteger, nullable=False),
+    Column("subscription_id", Text(collation="C"), nullable=False),
+    Column(
+        "entities", JSONB, nullable=False, comment="list of entities as they were in the writing transaction"
+    ),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Moment, nullable=False, server_default=func.now()),
+    Column("dead_at", Moment, comment="given up; a dead letter"),
+    Column("last_error", Text),
+    Index("outbox_order", "tenant", "subscription_id", "id"),
+    Index("outbox_due", "due_at"),
+)
+
+context = Table(
+    "context",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("document", JSONB, nullable=False),
+    Column("kind", Text, nullable=False, comment="Hosted, Cached or ImplicitlyCreated (5.13)"),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+)

@@ -1,0 +1,1 @@
+"""The only room that speaks NATS: MQTT messages are kept on disk, read in order, published."""

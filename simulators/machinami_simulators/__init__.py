@@ -1,0 +1,1 @@
+"""A city that is not there; knows only the wire."""
