@@ -1,9 +1,9 @@
 """The platform's own words: entities, their attributes, changes to them, and where a message came from.
 
-Names are expanded IRIs everywhere below the doors (API, connectors); terms exist only outside. An attribute
-instance is a plain dict in the normalized representation of ETSI GS CIM 009 clause 4.5 with core terms as member
-names (``type``, ``value``, ``object``, ``observedAt``, ``unitCode``, ``datasetId`` …) and expanded IRIs for
-sub-attributes; times are RFC 3339 strings in UTC ending in ``Z``. That dict is what the store keeps as JSON.
+Names are expanded IRIs everywhere below the doors (API, connectors); terms exist only outside. An
+attribute instance is a plain dict in the normalized representation of ETSI GS CIM 009 clause 4.5 with core terms as
+member names (``type``, ``value``, ``object``, ``observedAt``, ``unitCode``, ``datasetId`` …) and expanded IRIs
+for sub-attributes; times are RFC 3339 strings in UTC ending in ``Z``. The store keeps that dict as JSON.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,7 @@ Attributes: TypeAlias = dict[str, list[Instance]]
 DEFAULT_TENANT = "default"
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all records: frozen, slotted, keyword-only."""
-
-
-class Entity(Record):
+class Entity(msgspec.Struct, frozen=True, kw_only=True):
     """Current state of an entity.
 
     Attributes:
@@ -59,7 +55,7 @@ class Operation(StrEnum):
     DELETE_ATTRIBUTE = "deleteAttribute"  # 5.6.5: names in `attributes`, which must exist
 
 
-class Change(Record):
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One wish about one entity; what every door (MQTT, HTTP, another city) hands to the linkage layer.
 
     Attributes:
@@ -76,7 +72,7 @@ class Change(Record):
     only_newer: bool = False
 
 
-class Message(Record):
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One MQTT message as the stream keeps it.
 
     Attributes:
@@ -92,7 +88,7 @@ class Message(Record):
     received_at: datetime
 
 
-class Rejection(Record):
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """Why a message, or one attribute of it, could not be read. It goes to quarantine and can be replayed.
 
     Attributes:
@@ -112,14 +108,14 @@ class Rejection(Record):
     partial: bool = False
 
 
-class Mapped(Record):
+class Mapped(msgspec.Struct, frozen=True, kw_only=True):
     """What a connector made of one message: changes, rejections, or both; never neither."""
 
     changes: Sequence[Change] = ()
     rejections: Sequence[Rejection] = ()
 
 
-class Outcome(Record):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a change.
 
     Attributes:

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, data_dir: Path | None = None, **overrides: object) -> "Settings":
-        """Read machinami.toml from the data folder, the environment, then the given options (None: not given)."""
+        """Read machinami.toml in the data folder, the environment, then given options (None: not given)."""
         given = {name: value for name, value in overrides.items() if value is not None}
         folder = data_dir or cls().data_dir
         toml = TomlConfigSettingsSource(cls, toml_file=folder / "machinami.toml")()

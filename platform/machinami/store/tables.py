@@ -1,7 +1,7 @@
 """The schema as SQLAlchemy Core sees it. Migrations are written by hand; a test holds the two together.
 
-``observation`` is partitioned by time (plain PostgreSQL: one partition a month; TimescaleDB: a hypertable), which the
-migrations know and this module need not. Tenant is part of every key; it is a small number, see ``tenant``.
+``observation`` is partitioned by time (plain PostgreSQL: a partition a month; TimescaleDB: a hypertable),
+which the migrations know and this module need not. Tenant is part of every key: a small number, see ``tenant``.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ Moment = DateTime(timezone=True)
 
 
 class Box(UserDefinedType[str]):
-    """PostgreSQL's ``box``: ``(east,north),(west,south)`` in degrees, WGS 84. GiST-indexable without extensions."""
+    """PostgreSQL's ``box``: ``(east,north),(west,south)`` in degrees, WGS 84; needs no extension."""
 
     cache_ok = True
 
