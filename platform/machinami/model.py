@@ -1,9 +1,9 @@
 """The platform's own words: entities, their attributes, changes to them, and where a message came from.
 
-Names are expanded IRIs everywhere below the doors (API, connectors); terms exist only outside. An
-attribute instance is a plain dict in the normalized representation of ETSI GS CIM 009 clause 4.5 with core terms as
-member names (``type``, ``value``, ``object``, ``observedAt``, ``unitCode``, ``datasetId`` …) and expanded IRIs
-for sub-attributes; times are RFC 3339 strings in UTC ending in ``Z``. The store keeps that dict as JSON.
+Names are expanded IRIs everywhere below the doors (API, connectors); terms exist only outside. An attribute
+instance is a plain dict in the normalized representation of ETSI GS CIM 009 clause 4.5, with core terms as
+member names (``type``, ``value``, ``object``, ``observedAt``, ``unitCode``, ``datasetId`` …) and expanded
+IRIs for sub-attributes; times are RFC 3339 strings in UTC ending in ``Z``. The store keeps that dict as JSON.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The schema as SQLAlchemy Core sees it. Migrations are written by hand; a test holds the two together.
 
 ``observation`` is partitioned by time (plain PostgreSQL: a partition a month; TimescaleDB: a hypertable),
-which the migrations know and this module need not. Tenant is part of every key: a small number, see ``tenant``.
+which the migrations know and this module need not. Tenant is part of every key: a small number.
 """
 
 from typing import Any

@@ -1,0 +1,93 @@
+"""Connections to PostgreSQL, and the one place where the driver's errors become ours."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import orjson
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from machinami.errors import MachinamiError, SetupError, TooComplexQuery, Unavailable
+
+_SCHEMES = ("postgresql+psycopg://", "postgresql://", "postgres://")
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def sqlalchemy_url(url: str) -> str:
+    """A libpq URL in SQLAlchemy's spelling.
+
+    Raises:
+        SetupError: the URL is not one of PostgreSQL.
+    """
+    for scheme in _SCHEMES:
+        if url.startswith(scheme):
+            return _SCHEMES[0] + url.removeprefix(scheme)
+    raise SetupError(
+        "the database URL is not one of PostgreSQL",
+        field="--database",
+        value=url,
+        cure="Write it as postgresql://user:password@host:port/name",
+    )
+
+
+def open_engine(url: str, *, pool_size: int = 5, statement_timeout: float = 0.0) -> Engine:
+    """A pool of connections in UTC.
+
+    Args:
+        pool_size: connections at most; a further caller waits.
+        statement_timeout: seconds one statement may take; 0 means no limit.
+    """
+    options = f"-c timezone=UTC -c statement_timeout={int(statement_timeout * 1000)}"
+    return create_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"options": options, "application_name": "machinami"},
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+    )
+
+
+def driver_connection(connection: Connection) -> "psycopg.Connection[Any]":
+    """The psycopg connection below, for COPY. It shares the transaction."""
+    return cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+
+
+@contextmanager
+def transaction(engine: Engine) -> Generator[Connection]:
+    """One transaction; commits at the end, rolls back on any exception, translates the driver's errors.
+
+    Raises:
+        Unavailable: the database does not answer or was stopped.
+        TooComplexQuery: the statement timeout struck.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except (DBAPIError, psycopg.Error) as error:
+        raise translate(error) from error
+
+
+def translate(error: Exception) -> Exception:
+    """One of our errors for one of the driver's; what is nobody's fault but ours stays as it is."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    if isinstance(cause, psycopg.errors.QueryCanceled):
+        return TooComplexQuery(
+            "the query took longer than the server allows", cure="Narrow it by type, id, area or time"
+        )
+    if isinstance(cause, psycopg.errors.DiskFull):
+        return Unavailable("the database's disk is full", cure="Free space; nothing acknowledged is lost")
+    return _connection_error(cause) or error
+
+
+def _connection_error(cause: BaseException) -> MachinamiError | None:
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        first_line = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        return Unavailable(f"the database does not answer: {first_line}", cure="Try again when it is up")
+    return None
