@@ -52,7 +52,8 @@ class Operation(StrEnum):
     UPDATE = "update"  # 5.6.2: entity must exist; only attributes that exist
     REPLACE = "replace"  # 5.6.18: entity must exist; the whole entity
     DELETE = "delete"  # 5.6.6
-    DELETE_ATTRIBUTE = "deleteAttribute"  # 5.6.5: names in `attributes`, which must exist
+    # 5.6.5: `{name: []}` all instances, `{name: [{"datasetId": …}]}` one, `{name: [{}]}` the default one
+    DELETE_ATTRIBUTE = "deleteAttribute"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,7 +71,8 @@ def timescaledb_version(connection: Connection) -> tuple[int, ...] | None:
 def timescaledb_is_loaded(connection: Connection) -> bool:
     """Whether the server has TimescaleDB installed and preloaded, so that the extension can be created."""
     query = text(
-        "SELECT current_setting('shared_preload_libraries') LIKE '%timescaledb%'"
+        # The loader's settings show that it is preloaded; shared_preload_libraries is for superusers.
+        "SELECT EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%')"
         " AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')"
     )
     return bool(connection.execute(query).scalar_one())

@@ -32,32 +32,34 @@ def _next(month: Month) -> Month:
 class Partitions:
     """Which months have a partition; remembered, so that only a new month costs a question."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self) -> None:
         self._known: set[Month] = set()
-        self._native: bool | None = None
 
-    def ensure(self, months: Iterable[Month]) -> None:
-        """Make the partitions of these months that are missing, in a transaction of their own."""
-        missing = set(months) - self._known
-        if not missing:
-            return
-        with transaction(self._engine) as connection:
-            if self._is_native(connection):
+    def missing(self, months: Iterable[Month]) -> set[Month]:
+        """Those that this process has not seen yet."""
+        return set(months) - self._known
+
+    def make(self, engine: Engine, months: Iterable[Month]) -> None:
+        """Make the partitions of these months where they are not there, in a transaction of their own."""
+        with transaction(engine) as connection:
+            if _is_native(connection):
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-                for month in sorted(missing):
-                    _create(connection, month)
-        self._known |= missing
-
-    def _is_native(self, connection: Connection) -> bool:
-        if self._native is None:
-            query = text("SELECT relkind = 'p' FROM pg_class WHERE oid = 'observation'::regclass")
-            self._native = bool(connection.execute(query).scalar_one())
-        return self._native
+                for month in sorted(months):
+                    _make(connection, month)
+        self._known.update(months)
 
 
-def _create(connection: Connection, month: Month) -> None:
-    # Both parts come from datetime, never from a user, so they can stand in DDL, which takes no parameters.
+def _is_native(connection: Connection) -> bool:
+    query = text("SELECT relkind = 'p' FROM pg_class WHERE oid = 'observation'::regclass")
+    return bool(connection.execute(query).scalar_one())
+
+
+def _make(connection: Connection, month: Month) -> None:
+    # Attaching a table that is there already keeps neither readers nor writers of the history waiting. All
+    # parts come from datetime, never from a user, so they can stand in DDL, which takes no parameters.
     name = f"observation_{month[0]:04d}_{month[1]:02d}"
+    if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar_one() is not None:
+        return
     span = f"FROM ('{_start(month).isoformat()}') TO ('{_start(_next(month)).isoformat()}')"
-    connection.execute(text(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF observation FOR VALUES {span}"))
+    connection.execute(text(f"CREATE TABLE {name} (LIKE observation INCLUDING ALL)"))
+    connection.execute(text(f"ALTER TABLE observation ATTACH PARTITION {name} FOR VALUES {span}"))

@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -45,7 +46,7 @@ class Box(UserDefinedType[str]):
 tenant = Table(
     "tenant",
     metadata,
-    Column("tenant", SmallInteger, primary_key=True, comment="number used in every key"),
+    Column("tenant", SmallInteger, Identity(), primary_key=True, comment="number used in every key"),
     Column("name", Text, nullable=False, unique=True, comment="NGSILD-Tenant header"),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
 )
@@ -71,7 +72,7 @@ entity = Table(
 series = Table(
     "series",
     metadata,
-    Column("series", Integer, primary_key=True),
+    Column("series", Integer, Identity(), primary_key=True),
     Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
     Column("entity_id", Text(collation="C"), nullable=False),
     Column("attribute", Text(collation="C"), nullable=False, comment="expanded IRI"),
@@ -138,7 +139,7 @@ quarantine = Table(
     "quarantine",
     metadata,
     Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
-    Column("id", BigInteger, nullable=False, comment="counts up for each rejection"),
+    Column("id", BigInteger, Identity(), nullable=False, comment="counts up for each rejection"),
     Column("stream", Text, nullable=False),
     Column("sequence", BigInteger, nullable=False),
     Column("ordinal", SmallInteger, nullable=False, comment="which rejection of the message, from 0"),
@@ -173,7 +174,7 @@ subscription = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", BigInteger, primary_key=True, comment="order of notifications"),
+    Column("id", BigInteger, Identity(), primary_key=True, comment="order of notifications"),
     Column("tenant", SmallInteger, nullable=False),
     Column("subscription_id", Text(collation="C"), nullable=False),
     Column(

@@ -1,0 +1,133 @@
+"""Current state: one row an entity. Inside the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, LiteralString, TypeAlias, cast
+
+import orjson
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, text
+
+from machinami.model import Entity
+from machinami.store.engine import driver_connection
+
+EntityKey: TypeAlias = tuple[int, str]
+"""(tenant, id)."""
+
+NOTIFY_CHANNEL = "machinami_changes"
+_NOTIFY_BYTES = 7_500  # PostgreSQL takes payloads under 8,000 bytes
+
+_LOCK = text(
+    "SELECT e.tenant, e.id, e.types, e.scope, e.attributes, e.created_at, e.modified_at FROM entity e"
+    " JOIN unnest(CAST(:tenants AS smallint[]), CAST(:ids AS text[])) AS k(tenant, id) USING (tenant, id)"
+    " ORDER BY e.tenant, e.id FOR UPDATE OF e"
+)
+_INSERT = (
+    "INSERT INTO entity (types, scope, attributes, bounds, modified_at, tenant, id, created_at)"
+    " VALUES (%s, %s, %s, %s::box, %s, %s, %s, %s)"
+)
+_UPDATE = (
+    "UPDATE entity SET types = %s, scope = %s, attributes = %s, bounds = %s::box, modified_at = %s"
+    " WHERE tenant = %s AND id = %s"
+)
+
+
+def dumps(value: Any) -> bytes:
+    """JSON as the store writes it."""
+    return orjson.dumps(value)
+
+
+def lock_entities(connection: Connection, keys: Iterable[EntityKey]) -> dict[EntityKey, Entity]:
+    """Current state of these entities, locked until the transaction ends; absent ones are left out.
+
+    Keys are locked in order, so that two writers cannot wait for each other.
+    """
+    wanted = sorted(set(keys))
+    parameters = {"tenants": [key[0] for key in wanted], "ids": [key[1] for key in wanted]}
+    return {(row.tenant, row.id): entity_of(row) for row in connection.execute(_LOCK, parameters)}
+
+
+def entity_of(row: Any) -> Entity:
+    """An entity from a row with the columns of the `entity` table."""
+    return Entity(
+        id=row.id,
+        types=tuple(row.types),
+        attributes=row.attributes,
+        scope=tuple(row.scope),
+        created_at=row.created_at,
+        modified_at=row.modified_at,
+    )
+
+
+def insert_entities(connection: Connection, entities: Sequence[tuple[int, Entity]]) -> None:
+    """Add entities that were not there.
+
+    Raises:
+        psycopg.errors.UniqueViolation: another transaction was faster; begin again.
+    """
+    rows = [(*_state(item), tenant, item.id, item.created_at) for tenant, item in entities]
+    _execute_many(connection, _INSERT, rows)
+
+
+def update_entities(connection: Connection, entities: Sequence[tuple[int, Entity]]) -> None:
+    """Write the new state of entities that `lock_entities` gave."""
+    _execute_many(connection, _UPDATE, [(*_state(item), tenant, item.id) for tenant, item in entities])
+
+
+def delete_entities(connection: Connection, keys: Sequence[EntityKey]) -> None:
+    """Remove entities; their history stays."""
+    _execute_many(connection, "DELETE FROM entity WHERE tenant = %s AND id = %s", keys)
+
+
+def notify(connection: Connection, keys: Iterable[EntityKey]) -> None:
+    """Tell whoever listens, when the transaction commits, which entities changed."""
+    payloads = [(NOTIFY_CHANNEL, payload.decode()) for payload in _payloads(keys)]
+    _execute_many(connection, "SELECT pg_notify(%s, %s)", payloads)
+
+
+def _payloads(keys: Iterable[EntityKey]) -> Iterable[bytes]:
+    by_tenant: dict[int, list[str]] = {}
+    for tenant, id_ in keys:
+        by_tenant.setdefault(tenant, []).append(id_)
+    for tenant, ids in by_tenant.items():
+        start = size = 0
+        for position, id_ in enumerate(ids):
+            size += len(id_.encode()) * 2 + 3  # an id may grow when it is escaped
+            if size > _NOTIFY_BYTES - 100:
+                yield dumps({"tenant": tenant, "ids": ids[start:position]})
+                start, size = position, len(id_.encode()) * 2 + 3
+        yield dumps({"tenant": tenant, "ids": ids[start:]})
+
+
+def _state(item: Entity) -> tuple[Any, ...]:
+    document = Jsonb(item.attributes, dumps=dumps)
+    return list(item.types), list(item.scope), document, _bounds(item), item.modified_at
+
+
+def _bounds(item: Entity) -> str | None:
+    location = item.attributes.get("https://uri.etsi.org/ngsi-ld/location")
+    default = next((one for one in location if "datasetId" not in one), None) if location else None
+    corners = list(_positions(default["value"])) if default and isinstance(default.get("value"), dict) else []
+    if not corners:
+        return None
+    east, north = max(x for x, _ in corners), max(y for _, y in corners)
+    west, south = min(x for x, _ in corners), min(y for _, y in corners)
+    return f"({east},{north}),({west},{south})"
+
+
+def _positions(geometry: Any) -> Iterable[tuple[float, float]]:
+    """Every position of a GeoJSON geometry (RFC 7946), however deep its arrays."""
+    if isinstance(geometry, dict):
+        members = cast("dict[str, Any]", geometry)
+        yield from _positions(members.get("geometries", ()))
+        yield from _positions(members.get("coordinates", ()))
+    elif geometry and isinstance(geometry[0], int | float):
+        yield geometry[0], geometry[1]
+    else:
+        for part in geometry:
+            yield from _positions(part)
+
+
+def _execute_many(connection: Connection, statement: LiteralString, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        with driver_connection(connection).cursor() as cursor:
+            cursor.executemany(statement, rows)

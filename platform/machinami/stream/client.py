@@ -1,0 +1,192 @@
+"""The durable log of MQTT messages: a JetStream stream, read by position.
+
+The NATS server stores every QoS 1 and QoS 2 message in its stream ``$MQTT_msgs`` before it answers PUBACK or
+PUBREC. We make that stream ours by creating it first, with limits instead of interest as its retention: what
+a device was told is stored can then be read from here by its sequence number, whatever its topic. The
+position kept in the database is the only one trusted; consumers are thrown away.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import msgspec
+from natsrpy import Nats
+from natsrpy.exceptions import NatsrpyBaseError
+from natsrpy.js import (
+    AckPolicy,
+    DeliverPolicy,
+    DiscardPolicy,
+    JetStream,
+    JetStreamMessage,
+    PullConsumer,
+    PullConsumerConfig,
+    RetentionPolicy,
+    StorageType,
+    Stream,
+    StreamConfig,
+)
+
+from machinami.errors import Unavailable
+from machinami.model import Message
+from machinami.stream.topics import subject_of, topic_of
+
+STREAM = "$MQTT_msgs"
+PREFIX = "$MQTT.msgs."
+USER = "city"
+_FETCH_BYTES = 32 * 2**20
+_CONSUMER_IDLE = timedelta(minutes=5)
+
+
+class StreamState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stream holds: sequence numbers of the first and last message, count, and bytes on disk."""
+
+    first: int
+    last: int
+    messages: int
+    size: int
+
+
+class MessageStream:
+    """The stream of one city. Get one with `open_stream`."""
+
+    def __init__(self, nats: Nats, jetstream: JetStream, stream: Stream) -> None:
+        self._nats = nats
+        self._jetstream = jetstream
+        self._stream = stream
+        self._consumer: PullConsumer | None = None
+        self._next = 0
+        self._delivered = 0
+
+    async def state(self) -> StreamState:
+        """How far the stream reaches.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        try:
+            state = (await self._stream.get_info()).state
+        except NatsrpyBaseError as error:
+            raise _unavailable(error) from error
+        return StreamState(
+            first=state.first_sequence, last=state.last_sequence, messages=state.messages, size=state.bytes
+        )
+
+    async def fetch(self, after: int, limit: int, wait: float) -> list[Message]:
+        """Messages that follow a position, in order; fewer than `limit`, or none, when `wait` seconds pass.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        try:
+            consumer = await self._consumer_at(after + 1)
+            raw = await consumer.fetch(max_messages=limit, max_bytes=_FETCH_BYTES, expires=wait)
+        except NatsrpyBaseError as error:
+            self._consumer = None
+            raise _unavailable(error) from error
+        return self._in_order(raw)
+
+    async def _consumer_at(self, sequence: int) -> PullConsumer:
+        if self._consumer is None or sequence != self._next:
+            config = PullConsumerConfig(
+                ack_policy=AckPolicy.NONE,
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                delivery_start_sequence=sequence,
+                inactive_threshold=_CONSUMER_IDLE,
+                memory_storage=True,
+            )
+            self._consumer = await self._stream.consumers.create(config)
+            self._next = sequence
+            self._delivered = 0
+        return self._consumer
+
+    def _in_order(self, raw: Sequence[JetStreamMessage]) -> list[Message]:
+        # Nothing acknowledges these deliveries, so one lost on the way shows only as a gap in the consumer's
+        # own count: what follows a gap is dropped here and fetched again by a new consumer.
+        messages: list[Message] = []
+        for item in raw:
+            if item.consumer_sequence != self._delivered + 1:
+                self._consumer = None
+                break
+            self._delivered += 1
+            messages.append(_message(item))
+        if messages:
+            self._next = messages[-1].sequence + 1
+        return messages
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Put a message into the stream as if a device had sent it; returns when it is stored.
+
+        Raises:
+            Unavailable: the broker does not answer, or the stream is full.
+        """
+        try:
+            await self._jetstream.publish(PREFIX + subject_of(topic), payload, wait=True)
+        except NatsrpyBaseError as error:
+            raise _unavailable(error) from error
+
+    async def forget(self, through: int) -> None:
+        """Drop what the database has committed, up to and including this sequence.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
+        try:
+            # NATS purges what lies below the sequence it is given.
+            await self._stream.purge(sequence=through + 1)
+        except NatsrpyBaseError as error:
+            raise _unavailable(error) from error
+
+
+def _message(item: JetStreamMessage) -> Message:
+    return Message(
+        sequence=item.stream_sequence,
+        topic=topic_of(item.subject.removeprefix(PREFIX)),
+        payload=item.payload,
+        received_at=item.published,
+    )
+
+
+def _unavailable(error: NatsrpyBaseError) -> Unavailable:
+    return Unavailable(f"the broker does not answer: {error}", cure="Try again when it is up")
+
+
+@asynccontextmanager
+async def open_stream(
+    address: str, password: str, *, max_bytes: int = 8 * 2**30, max_age_hours: int = 24
+) -> AsyncGenerator[MessageStream]:
+    """Connect, and create the stream where it is not there yet.
+
+    Args:
+        address: host:port of the NATS client port.
+        password: of the user `USER`.
+        max_bytes: the stream's size at most; when it is full, publishers are not acknowledged any more.
+        max_age_hours: messages older than this go even when nobody has read them.
+
+    Raises:
+        Unavailable: the broker does not answer.
+    """
+    nats = Nats(addrs=[f"nats://{address}"], user_and_pass=(USER, password))
+    try:
+        await nats.startup()
+        jetstream = await nats.jetstream()
+        stream = await jetstream.streams.create_or_update(_config(max_bytes, max_age_hours))
+    except NatsrpyBaseError as error:
+        raise _unavailable(error) from error
+    try:
+        yield MessageStream(nats, jetstream, stream)
+    finally:
+        await nats.shutdown()
+
+
+def _config(max_bytes: int, max_age_hours: int) -> StreamConfig:
+    return StreamConfig(
+        name=STREAM,
+        subjects=[PREFIX + ">"],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        max_bytes=max_bytes,
+        max_age=timedelta(hours=max_age_hours),
+        allow_direct=True,
+    )
