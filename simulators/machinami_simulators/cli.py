@@ -1,0 +1,205 @@
+"""`machinami simulate` and `machinami replay`."""
+
+import functools
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+
+from machinami_simulators import city, plan, simulation
+from machinami_simulators import replay as replaying
+from machinami_simulators.errors import InvalidOption, SimulatorError
+from machinami_simulators.ledger import Ledger
+from machinami_simulators.masters import write_masters
+from machinami_simulators.recordings import CONNECTIONS, RECORDINGS, check_header, find_recording, read_rows
+from machinami_simulators.scenario import SCENARIOS, find_scenario
+from machinami_simulators.sender import Sender, address, reach
+from machinami_simulators.stopping import stop_on_signals
+from machinami_simulators.target import broker, data_folder, only_one
+from machinami_simulators.world import World
+
+_DAY = 86_400.0
+_DEVICE_WINDOW = 20  # unacknowledged messages of one device's connection
+_P = ParamSpec("_P")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Folder of the running city.",
+        envvar="MACHINAMI_DATA_DIR",
+        show_default="user's data folder",
+    ),
+]
+MqttHost = Annotated[str | None, typer.Option("--mqtt-host", help="MQTT broker, instead of the city's own.")]
+MqttPort = Annotated[int | None, typer.Option("--mqtt-port", help="Its port.", min=1, max=65535)]
+
+
+def _plainly(command: Callable[_P, None]) -> Callable[_P, None]:
+    """Show an error raised on purpose as one line, and exit with its code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SimulatorError as error:
+            print(f"Error: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from error
+
+    return wrapped
+
+
+@_plainly
+def simulate(
+    scenario: Annotated[
+        str, typer.Option(help=" · ".join(f"{s.name}: {s.description}" for s in SCENARIOS.values()))
+    ] = "ordinary-day",
+    seed: Annotated[
+        int, typer.Option(help="Same seed, speed and --from: same bytes in the same order.", min=0)
+    ] = 1,
+    speed: Annotated[
+        float,
+        typer.Option(
+            help="Simulated seconds in a second, until simulated time has caught up with the present.", min=1
+        ),
+    ] = 1.0,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="Simulated start, ISO 8601; a time without zone is the city's (+09:00).",
+            show_default="now; 24 hours ago when --speed is above 1",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float, typer.Option(help="End after so many simulated minutes.", show_default="never")
+    ] = math.inf,
+    masters: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Only write the city's master data as CSV into DIR.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--print", help="Print topic and payload instead of sending; needs --minutes.")
+    ] = False,
+    data_dir: DataDir = None,
+    mqtt_host: MqttHost = None,
+    mqtt_port: MqttPort = None,
+) -> None:
+    """Play the devices of 街並市 (Namiki), a city that is not there.
+
+    300 paddy sensors, 60 river gauges, 120 people-flow receivers, 200 rental bikes and 20 ports publish over MQTT, each
+    in its maker's own format. Every device reports once within ten simulated seconds, then at its own interval.
+
+        machinami simulate --scenario heavy-rain --speed 10
+
+        machinami simulate --masters ./masters
+    """
+    namiki = city.build(plan.namiki())
+    if masters is not None:
+        for path in write_masters(namiki, masters):
+            print(path)
+        return
+    began = _start_time(start, speed, namiki.plan.utc_offset_hours)
+    world = World(namiki, find_scenario(scenario), start=began, speed=speed, seed=seed)
+    until = world.now + 60 * minutes
+    if dry_run:
+        _print(world, until)
+    else:
+        _simulate(world, simulation.Clock(began, speed), until, data_folder(data_dir), mqtt_host, mqtt_port)
+
+
+def _start_time(text: str | None, speed: float, utc_offset_hours: float) -> float:
+    if text is None:
+        return time.time() - (_DAY if speed > 1 else 0)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidOption(
+            f"--from: {text!r} is no time", "Write it like 2026-09-01 or 2026-09-01T06:00:00Z"
+        ) from None
+    naive = moment.tzinfo is None
+    return moment.replace(tzinfo=plan.zone(utc_offset_hours)).timestamp() if naive else moment.timestamp()
+
+
+def _print(world: World, until: float) -> None:
+    if until == math.inf:
+        raise InvalidOption("--print without an end", "Add --minutes, for example --minutes 1")
+    while world.now < until:
+        for message in world.step():
+            sys.stdout.write(f"{message.topic} {message.payload.decode()}\n")
+
+
+def _simulate(
+    world: World, clock: simulation.Clock, until: float, data_dir: Path, host: str | None, port: int | None
+) -> None:
+    where = broker(data_dir, host, port)
+    reach(*where)
+    with (
+        only_one(data_dir, "simulate"),
+        stop_on_signals() as stop,
+        Ledger(data_dir / "ledger", "simulate") as ledger,
+        Sender(*where, ledger, window=_DEVICE_WINDOW) as sender,
+    ):
+        print(f"Playing 街並市 to {address(*where)}; Ctrl-C ends it.", flush=True)
+        result = simulation.run(world, clock, sender, stop, until=until)
+    print(f"sent {result.sent}, acknowledged {result.acknowledged}")
+
+
+@_plainly
+def replay(
+    recording: Annotated[str, typer.Argument(help=f"What the files are: {', '.join(RECORDINGS)}.")],
+    files: Annotated[list[Path], typer.Argument(help="CSV files, sent one after the other.")],
+    speed: Annotated[
+        str,
+        typer.Option(
+            metavar="X|max", help="Recorded seconds in a second; max: as fast as they are acknowledged."
+        ),
+    ] = "1",
+    data_dir: DataDir = None,
+    mqtt_host: MqttHost = None,
+    mqtt_port: MqttPort = None,
+) -> None:
+    """Publish recorded rows over MQTT as a device would, with their recorded times and all their defects.
+
+    Each row goes to the topic replay/RECORDING/DEVICE as a JSON object of strings, exactly as it stands in the file.
+    Waits for every acknowledgement; exits with 1 when one did not come.
+
+        machinami replay fukui-river 2023-07-13.csv --speed 600
+
+        machinami replay kakogawa-probe probe.csv --speed max
+    """
+    kind = find_recording(recording)
+    try:
+        pace = replaying.parse_speed(speed)
+    except ValueError:
+        raise InvalidOption(f"--speed: {speed!r} is no speed", "Write a number above 0, or max") from None
+    for path in files:
+        check_header(kind, path)
+    folder = data_folder(data_dir)
+    where = broker(folder, mqtt_host, mqtt_port)
+    reach(*where)
+    with (
+        stop_on_signals() as stop,
+        Ledger(folder / "ledger", f"replay-{kind.name}") as ledger,
+        Sender(*where, ledger, window=replaying.WINDOW // CONNECTIONS) as sender,
+    ):
+        rows = read_rows(kind, files, run=str(os.getpid()))
+        result = replaying.play(rows, sender, stop, total=_count_rows(files), speed=pace)
+    print(f"sent {result.sent}, acknowledged {result.acknowledged}")
+    if result.acknowledged < result.sent:
+        raise typer.Exit(1)
+
+
+def _count_rows(files: list[Path]) -> int:
+    """About how many rows there are, for the progress line."""
+    total = 0
+    for path in files:
+        with path.open("rb") as file:
+            total += sum(1 for _ in file) - 1
+    return total

@@ -1,0 +1,166 @@
+"""What is written in a city file such as namiki.toml, checked: the part of a city that is drawn by hand."""
+
+import tomllib
+from datetime import timedelta, timezone
+from importlib import resources
+
+import msgspec
+
+from machinami_simulators.geometry import Point, Projection
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything in the city file: a key that is not known is an error."""
+
+
+class Name(Written):
+    """A name in Japanese and in English."""
+
+    ja: str
+    en: str
+
+
+class River(Written):
+    """A river from its spring to its mouth; `into` is the river that it joins at its last point."""
+
+    id: str
+    name: Name
+    line: list[Point]
+    gauges: int
+    length_km: float
+    catchment_km2: float
+    bank_m: tuple[float, float]
+    into: str | None = None
+
+
+class District(Written):
+    """The pieces of land that hold `seeds`, when the land is cut along `borders`."""
+
+    id: str
+    name: Name
+    seeds: list[Point]
+
+
+class Road(Written):
+    """A main road."""
+
+    id: str
+    name: Name
+    line: list[Point]
+    closed: bool = False
+
+
+class StreetGrid(Written):
+    """`columns` × `rows` blocks of `block` metres, turned by `angle` degrees, bent by `bend` metres."""
+
+    id: str
+    name: Name
+    centre: Point
+    columns: int
+    rows: int
+    block: Point
+    angle: float
+    bend: float
+
+
+class StreetFan(Written):
+    """Streets along circles, joined by spokes."""
+
+    id: str
+    name: Name
+    centre: Point
+    radii: list[float]
+    from_angle: float
+    to_angle: float
+    spokes: int
+
+
+class Clearing(Written):
+    """A circle without streets."""
+
+    centre: Point
+    radius: float
+
+
+class PaddyBlock(Written):
+    """`columns` × `rows` parcels of `parcel` metres from the south-west corner `origin`."""
+
+    id: str
+    name: Name
+    origin: Point
+    columns: int
+    rows: int
+    parcel: Point
+    angle: float
+
+
+class Place(Written):
+    """Where people go. `kind` names its daily shape, `crowd` the devices in sight of a receiver at the peak."""
+
+    id: str
+    name: Name
+    kind: str
+    at: Point
+    receivers: int
+    spread: float
+    crowd: float
+
+
+class Port(Written):
+    """A bike port; `pull` is its share in starting and ending trips."""
+
+    id: str
+    name: Name
+    at: Point
+    capacity: int
+    pull: float
+
+
+class Bikes(Written):
+    """The fleet."""
+
+    count: int
+    per_port: int
+
+
+class Plan(Written):
+    """A whole city file."""
+
+    name_ja: str
+    name_en: str
+    origin: Projection
+    utc_offset_hours: float
+    coast: list[Point]
+    name_coast: Name
+    borders: list[list[Point]]
+    bikes: Bikes
+    river: list[River]
+    district: list[District]
+    road: list[Road]
+    street_grid: list[StreetGrid]
+    street_fan: list[StreetFan]
+    keep_clear: list[Clearing]
+    paddy_block: list[PaddyBlock]
+    place: list[Place]
+    port: list[Port]
+
+
+def read_plan(text: str) -> Plan:
+    """Read a city file.
+
+    Raises:
+        tomllib.TOMLDecodeError, msgspec.ValidationError: the message names line or key.
+    """
+    return msgspec.convert(tomllib.loads(text), Plan)
+
+
+def namiki() -> Plan:
+    """The city that comes with Machinami."""
+    return read_plan(
+        resources.files("machinami_simulators").joinpath("namiki.toml").read_text(encoding="utf-8")
+    )
+
+
+def zone(utc_offset_hours: float) -> timezone:
+    """The city's zone; it has no summer time."""
+    return timezone(timedelta(hours=utc_offset_hours))
