@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import Struct
 
 from machinami.connect.paths import ABSENT, Document, compile_path, show_path
-from machinami.connect.templates import uri_template
+from machinami.connect.templates import places, uri_template
 from machinami.connect.values import clean_text, converter, number_between
 from machinami.connect.words import AttributeRule
 from machinami.errors import BadRequestData, SetupError
@@ -88,8 +88,15 @@ def read_attributes(
     return attributes
 
 
+def paths_of(rule: AttributeRule) -> list[str]:
+    """Every path that the attribute reads, for people and for checking a table's header."""
+    languages = list(rule.languages.values())
+    given = (rule.path, rule.latitude, rule.longitude, languages, list(places(rule.object)))
+    return [path for paths in given for path in ([paths] if isinstance(paths, str) else paths) if path]
+
+
 def _label(rule: AttributeRule) -> str:
-    return show_path(rule.path or rule.latitude or list(rule.languages.values()) or rule.object or rule.name)
+    return next(iter(paths_of(rule)), rule.name)
 
 
 def _constant(value: Any) -> Read:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from machinami.connect.attributes import compile_attribute, read_attributes
+from machinami.connect.attributes import compile_attribute, paths_of, read_attributes
 from machinami.connect.paths import Document
 from machinami.connect.reasons import reject
 from machinami.connect.templates import places, type_template, uri_template
@@ -40,6 +40,15 @@ def read_master(rule: MasterRule, content: bytes) -> Iterator[Mapped]:
             field="file",
             cure="Check its quotes and the delimiter.",
         ) from None
+
+
+def check_master(rule: MasterRule) -> None:
+    """Compile a mapping without reading anything.
+
+    Raises:
+        SetupError: it cannot be compiled.
+    """
+    _RowMapper(rule)
 
 
 class _RowMapper:
@@ -109,7 +118,7 @@ def _decode(rule: MasterRule, content: bytes) -> str:
 
 
 def _check_header(rule: MasterRule, columns: list[str]) -> None:
-    wanted = [*places(rule.id), *places(rule.type), *(c for a in rule.attributes for c in _columns(a))]
+    wanted = [*places(rule.id), *places(rule.type), *(path for a in rule.attributes for path in paths_of(a))]
     missing = sorted(set(wanted) - set(columns))
     if missing:
         raise BadRequestData(
@@ -118,11 +127,3 @@ def _check_header(rule: MasterRule, columns: list[str]) -> None:
             value=",".join(columns),
             cure="Choose the mapping that fits the file, or mend its paths.",
         )
-
-
-def _columns(attribute: AttributeRule) -> Iterator[str]:
-    for path in (attribute.path, attribute.latitude, attribute.longitude):
-        if isinstance(path, str) and path:
-            yield path
-    yield from attribute.languages.values()
-    yield from places(attribute.object)

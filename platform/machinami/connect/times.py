@@ -41,12 +41,16 @@ def compile_clock(rule: TimeRule, future: timedelta = FUTURE) -> Clock:
     get, parse, label = compile_path(rule.path), _parser(rule), show_path(rule.path)
 
     def clock(document: Document, received_at: datetime) -> Observed:
-        observed = parse(get(document))
-        moment = observed[0]
-        if not EARLIEST <= moment < LATEST:
-            raise _refuse("the time lies outside the years 1970 to 2200", observed[1], label)
-        if moment - received_at > future:
-            raise _refuse(f"the time lies more than {future} ahead of its reception", observed[1], label)
+        try:
+            observed = parse(get(document))
+            moment = observed[0]
+            if not EARLIEST <= moment < LATEST:
+                raise _refuse("the time lies outside the years 1970 to 2200", observed[1])
+            if moment - received_at > future:
+                raise _refuse(f"the time lies more than {future} ahead of its reception", observed[1])
+        except BadRequestData as error:
+            error.field = label
+            raise
         return observed
 
     return clock
@@ -92,6 +96,8 @@ def _iso(zone: tzinfo | None) -> _Parse:
             raise _unreadable(value) from None
         if len(value) == 20 and value[10] == "T" and value[13] == ":" and value[19] == "Z":
             return moment, value  # already as we write it
+        if moment.tzinfo is UTC:
+            return moment, observed_text(moment)
         if moment.tzinfo is None:
             if zone is None:
                 raise _refuse("the time has no zone", value, cure="Name its zone in the manifest: time.zone.")
@@ -126,6 +132,6 @@ def _unreadable(value: Any) -> BadRequestData:
     return _refuse(reason, value, cure="Mend the device's clock message, or time.path and time.format.")
 
 
-def _refuse(reason: str, value: Any, field: str = "", cure: str = "") -> BadRequestData:
+def _refuse(reason: str, value: Any, cure: str = "") -> BadRequestData:
     cure = cure or "Set the device's clock, or mend time.format and time.zone in the manifest."
-    return BadRequestData(reason, field=field, value=value, cure=cure)
+    return BadRequestData(reason, value=value, cure=cure)

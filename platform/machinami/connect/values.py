@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from math import isfinite
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from machinami.connect.geometry import read_geometry
 from machinami.connect.words import AttributeRule
@@ -143,8 +143,7 @@ def _check_json(value: Any, depth: int) -> None:
     """Raise BadRequestData for what cannot be kept as JSON: too deep, NaN, huge integers, broken text."""
     if depth == 0:
         raise BadRequestData(f"nested deeper than {MAX_DEPTH} levels", cure="Send a flatter value.")
-    kind: type[Any] = type(value)
-    check = _JSON_CHECKS.get(kind)
+    check = _JSON_CHECKS.get(cast("type[object]", type(value)))
     if check is None:
         raise BadRequestData("not a JSON value", value=type(value).__name__, cure="Mend codec.py.")
     check(value, depth)
@@ -163,7 +162,7 @@ def _check_array(value: list[Any], depth: int) -> None:
         _check_json(item, depth - 1)
 
 
-_JSON_CHECKS: Final[dict[type, Callable[[Any, int], object]]] = {
+_JSON_CHECKS: Final[dict[type[object], Callable[[Any, int], object]]] = {
     dict: _check_object,
     list: _check_array,
     str: lambda text, _: clean_text(text),
