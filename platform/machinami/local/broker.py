@@ -19,11 +19,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from machinami.errors import SetupError, Unavailable
-from machinami.local.ports import LOOPBACK, answers, free_port
+from machinami.local.ports import LOOPBACK, answers, free_ports
 from machinami.local.process import Pause, Program, bound_log, last_lines, lock_folder, start, stop
 
 USER = "city"
 """NATS user of the city's own processes."""
+
+MESSAGES = "$MQTT_msgs"
+"""Stream in which the server stores a QoS 1 or 2 message before it acknowledges it."""
 
 _START_SECONDS = 120.0  # the server reads its whole log before it opens its doors
 _LOCK_SECONDS = 5.0
@@ -47,13 +50,15 @@ class Broker:
     """
 
     def __init__(self, data_dir: Path, *, mqtt_port: int = 0, store_bytes: int = 10 * 2**30) -> None:
+        self.name = "broker"
         self.data_dir = data_dir.absolute()
         self.log = self.data_dir / "logs/broker.log"
-        self.mqtt_port = mqtt_port or free_port()
-        self.nats_port = free_port()
+        ports = free_ports(3)
+        self.mqtt_port = mqtt_port or ports[0]
+        self.nats_port = ports[1]
         self.password = secrets.token_urlsafe(24)
         self.process: subprocess.Popen[bytes] | None = None
-        self._monitor_port = free_port()
+        self._monitor_port = ports[2]
         self._store_bytes = store_bytes
         self._folder = self.data_dir / "stream"
 
@@ -66,6 +71,11 @@ class Broker:
     def mqtt(self) -> dict[str, str | int]:
         """``{"host": …, "port": …}`` of the MQTT listener."""
         return {"host": LOOPBACK, "port": self.mqtt_port}
+
+    @property
+    def address(self) -> str:
+        """URL for devices."""
+        return f"mqtt://{LOOPBACK}:{self.mqtt_port}"
 
     def start(self, pause: Pause = time.sleep, *, devices: bool = True) -> None:
         """Start the server; returns when it takes connections.

@@ -66,6 +66,7 @@ class EmbeddedDatabase:
     """
 
     def __init__(self, data_dir: Path) -> None:
+        self.name = "database"
         self.data_dir = data_dir.absolute()
         self.log = self.data_dir / "logs/database.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -77,6 +78,11 @@ class EmbeddedDatabase:
     def url(self) -> str:
         """libpq URL of the city's database."""
         return self._url(ROLE, ROLE)
+
+    @property
+    def address(self) -> str:
+        """The same; it holds no password."""
+        return self.url
 
     def start(self, pause: Pause = time.sleep) -> str:
         """Start the server, making its folder first where there is none; returns when it takes connections.

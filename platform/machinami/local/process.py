@@ -46,6 +46,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         command: program and arguments, never a shell.
         log: file that takes its output.
         environment: the whole environment; None means ours.
+        folder: where it works; the root folder keeps no file system busy.
         account: whom to become; None means nobody else.
         keep: file descriptors that the child inherits.
         orphan_signal: what the kernel sends the child when we die, however we die.
@@ -54,6 +55,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     command: Sequence[str]
     log: Path
     environment: Mapping[str, str] | None = None
+    folder: Path = Path("/")
     account: Account | None = None
     keep: Sequence[int] = ()
     orphan_signal: int = signal.SIGKILL
@@ -80,7 +82,7 @@ def start(program: Program) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd="/",
+            cwd=program.folder,
             env=program.environment,
             pass_fds=program.keep,
             start_new_session=True,
@@ -134,7 +136,7 @@ def bound_log(log: Path) -> None:
         os.truncate(log, 0)
 
 
-def last_lines(log: Path, count: int = 12) -> list[str]:
+def last_lines(log: Path, count: int = 5) -> list[str]:
     """The end of a log, to be shown after a crash."""
     if not log.exists():
         return []

@@ -1,0 +1,76 @@
+"""The city on this machine: `machinami up`, `status` and `doctor`."""
+
+import sys
+import time
+from typing import Annotated
+
+import msgspec
+import typer
+
+from machinami.cli.options import AsJson, DataDir, load_settings
+from machinami.local.city import Plan, run_city
+from machinami.local.screen import Screen
+from machinami.local.state import CityStatus, RoleStatus, read_state
+
+
+def up(
+    data_dir: DataDir = None,
+    api_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one.", show_default="8080"),
+    ] = None,
+    mqtt_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="MQTT port; 0 takes a free one.", show_default="1883"),
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="What happens in the simulated city; see machinami simulate --help.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulator.")] = None,
+    speed: Annotated[float | None, typer.Option(help="Simulated seconds in a second.")] = None,
+    simulator: Annotated[bool, typer.Option("--simulator/--no-simulator", help="Play the devices.")] = True,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="An external PostgreSQL, 15 or later, with or without TimescaleDB.",
+            show_default="the embedded one",
+        ),
+    ] = None,
+) -> None:
+    """Start the city: broker, database, ingest, API, notifier and simulator. Ctrl-C stops it.
+
+    Everything listens on this machine only and lives in the data folder; a second start goes on with it.
+    """
+    settings = load_settings(data_dir, api_port=api_port, mqtt_port=mqtt_port, database_url=database)
+    options = {"--scenario": scenario, "--seed": seed, "--speed": speed}
+    simulate = [part for name, value in options.items() if value is not None for part in (name, str(value))]
+    plan = Plan(
+        data_dir=settings.data_dir.absolute(),
+        api_port=settings.api_port,
+        mqtt_port=settings.mqtt_port,
+        database_url=settings.database_url,
+        simulate=simulate if simulator else None,
+        stream_max_bytes=settings.stream_max_bytes,
+    )
+    run_city(plan, Screen())
+
+
+def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show the roles and counters of the running city. Exit code 4: none runs."""
+    city = read_state(load_settings(data_dir).data_dir)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(city).decode() + "\n")
+    else:
+        print("\n".join(_table(city)))
+
+
+def _table(city: CityStatus) -> list[str]:
+    roles = [_row(role) for role in city.roles]
+    counters = [f"{name:<24}{value:>16,.0f}" for name, value in city.counters.items()]
+    return [f"{'role':<10} {'state':<9} {'pid':>8} {'up':>9}  address", *roles, "", *counters]
+
+
+def _row(role: RoleStatus) -> str:
+    up = f"{time.time() - role.started:,.0f} s" if role.started else ""
+    return f"{role.role:<10} {role.state:<9} {role.pid or '–':>8} {up:>9}  {role.address}"

@@ -1,0 +1,38 @@
+"""One command for each role, so that a cluster can run them one by one."""
+
+from typing import Annotated
+
+import typer
+
+from machinami.cli.options import DataDir, load_settings
+
+
+def ingest(data_dir: DataDir = None) -> None:
+    """Read the city's stream, map each message, and commit it to the linkage layer, until SIGTERM."""
+    from machinami.ingest.serve import serve
+
+    serve(load_settings(data_dir))
+
+
+def api(
+    data_dir: DataDir = None,
+    port: Annotated[int | None, typer.Option("--port", help="HTTP port.", min=1, max=65535)] = None,
+) -> None:
+    """Serve the standard API, the live changes and the apps, until SIGTERM."""
+    from machinami.api.serve import serve
+
+    serve(load_settings(data_dir, api_port=port))
+
+
+def notify(data_dir: DataDir = None) -> None:
+    """Deliver notifications that are due, until SIGTERM."""
+    from machinami.notify.serve import serve
+
+    serve(load_settings(data_dir))
+
+
+def prepare(data_dir: DataDir = None) -> None:
+    """Make or migrate the database and make the stream; `machinami up` does it at each start."""
+    from machinami.local.prepare import prepare_city
+
+    prepare_city(load_settings(data_dir))

@@ -1,0 +1,114 @@
+"""What runs, as its supervisor tells others: ``<data-dir>/state.json``."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from machinami.errors import Unavailable
+from machinami.local.process import lock_folder
+
+_FILE = "state.json"
+_CLOCK_TICK = 1.0  # seconds by which two readings of a process's start may differ
+
+
+class State(StrEnum):
+    """How a role is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "waiting"  # died; starts again after its backoff
+    EXTERNAL = "external"  # not ours to start or stop
+    DEAD = "dead"  # its process is gone and its supervisor too
+
+
+class RoleStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One role.
+
+    Attributes:
+        pid: None while it has no process.
+        address: URL or file where it is reached; empty when nobody connects to it.
+        started: seconds since the epoch, by which a pid that was given anew is told.
+        restarts: how often it died since the city started.
+    """
+
+    role: str
+    pid: int | None
+    state: State
+    address: str = ""
+    started: float | None = None
+    restarts: int = 0
+
+
+class CityStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """All roles and the counters, see `machinami.local.counters`."""
+
+    roles: list[RoleStatus]
+    counters: dict[str, int | float]
+
+
+def write_state(data_dir: Path, status: CityStatus) -> None:
+    """Tell how the city is. Written whole or not at all."""
+    part = data_dir / f"{_FILE}.part"
+    part.write_bytes(msgspec.json.encode(status))
+    part.replace(data_dir / _FILE)
+
+
+def remove_state(data_dir: Path) -> None:
+    """Nothing runs any more."""
+    (data_dir / _FILE).unlink(missing_ok=True)
+
+
+def read_state(data_dir: Path) -> CityStatus:
+    """How the city on this data folder is now.
+
+    Raises:
+        Unavailable: none runs there.
+    """
+    if not (data_dir / _FILE).exists() or not is_running(data_dir):
+        raise Unavailable(
+            f"no city runs on {data_dir}",
+            field="--data-dir",
+            value=str(data_dir),
+            cure="Start one: machinami up",
+        )
+    status = msgspec.json.decode((data_dir / _FILE).read_bytes(), type=CityStatus)
+    return msgspec.structs.replace(status, roles=[_verified(role) for role in status.roles])
+
+
+def is_running(data_dir: Path) -> bool:
+    """Whether a supervisor holds this data folder."""
+    descriptor = lock_folder(data_dir, wait=0.0)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def orphans(data_dir: Path) -> list[psutil.Process]:
+    """Processes that a killed supervisor left behind and that have not ended yet."""
+    try:
+        status = msgspec.json.decode((data_dir / _FILE).read_bytes(), type=CityStatus)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return []
+    return [process for role in status.roles if (process := process_of(role))]
+
+
+def process_of(role: RoleStatus) -> psutil.Process | None:
+    """The role's process if it still is the same one."""
+    if role.pid is None or role.started is None:
+        return None
+    try:
+        process = psutil.Process(role.pid)
+        same = abs(process.create_time() - role.started) <= _CLOCK_TICK
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _verified(role: RoleStatus) -> RoleStatus:
+    if role.pid is None or process_of(role):
+        return role
+    return msgspec.structs.replace(role, state=State.DEAD)

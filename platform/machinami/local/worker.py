@@ -1,0 +1,94 @@
+"""A Python role as a child process: ``python -m machinami ROLE --data-dir …``."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from machinami.local.ports import LOOPBACK, answers
+from machinami.local.process import Pause, Program, bound_log, start, stop
+
+_SETTLING_SECONDS = 1.5
+"""A role that cannot start has usually died by then: its imports are done."""
+
+
+class Worker:
+    """One role of the city that runs our own code.
+
+    Args:
+        name: the role, which is also its command.
+        data_dir: the city's data folder; ``logs/NAME.log`` in it takes the role's output.
+        options: further command line options.
+        port: the role is ready when somebody answers on it; None: when it has run for a moment.
+        grace: seconds that it has for ending by itself.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data_dir: Path,
+        *,
+        options: Sequence[str] = (),
+        port: int | None = None,
+        grace: float = 0.7,
+    ) -> None:
+        self.name = name
+        self.log = data_dir / f"logs/{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._command = [sys.executable, "-m", "machinami", name, "--data-dir", str(data_dir), *options]
+        self._port = port
+        self._grace = grace
+        self._settled = 0.0
+
+    @property
+    def address(self) -> str:
+        """Base URL, for a role that has a port."""
+        return "" if self._port is None else f"http://{LOOPBACK}:{self._port}"
+
+    def start(self, pause: Pause = time.sleep) -> None:  # noqa: ARG002 - one signature for all roles
+        """Start the role; returns at once."""
+        bound_log(self.log)
+        self._settled = time.monotonic() + _SETTLING_SECONDS
+        self.process = start(
+            Program(
+                command=self._command,
+                log=self.log,
+                environment={**os.environ, "PYTHONUNBUFFERED": "1"},
+                folder=Path.cwd(),
+            )
+        )
+
+    def ready(self) -> bool:
+        """Whether the role does its work."""
+        if self.process is None or self.process.poll() is not None:
+            return False
+        return time.monotonic() >= self._settled if self._port is None else answers(self._port)
+
+    def stop(self) -> None:
+        """Ask the role to end, then make it."""
+        if self.process is not None:
+            stop(self.process, signals=((signal.SIGTERM, self._grace),))
+            self.process = None
+
+
+def run_to_end(
+    name: str, data_dir: Path, options: Sequence[str], pause: Pause = time.sleep
+) -> list[str] | None:
+    """Run a command of ours to its end; what it said last when it failed, None when it did not."""
+    worker = Worker(name, data_dir, options=options)
+    offset = worker.log.stat().st_size if worker.log.exists() else 0
+    worker.start()
+    try:
+        while worker.process is not None and worker.process.poll() is None:
+            pause(0.02)
+        failed = worker.process is None or worker.process.returncode != 0
+    finally:
+        worker.stop()
+    if not failed:
+        return None
+    with worker.log.open("rb") as log:
+        log.seek(offset)
+        return log.read().decode(errors="replace").splitlines()[-12:]
