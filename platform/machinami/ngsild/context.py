@@ -1,0 +1,194 @@
+"""JSON-LD @contexts as NGSI-LD uses them: terms to IRIs and back (clauses 4.4 and 5.5.7).
+
+Only names are expanded and compacted; values stay as they came, but for those that are names themselves
+(VocabProperty, objectType, valueType). The Core @context comes last always, whatever the order given.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias, cast
+
+from machinami.errors import BadRequestData
+from machinami.ngsild.core_terms import CORE_DOCUMENT, CORE_URL, DEFAULT_VOCABULARY
+from machinami.ngsild.definitions import Term, define_terms
+from machinami.ngsild.terms import NAME, is_uri
+
+__all__ = ["CORE", "CORE_URL", "Context", "Load", "Source", "build_context", "is_core"]
+
+Source: TypeAlias = str | dict[str, Any] | list[Any]
+"""A @context as a document gives it: a URL, a map of terms, or a list of both."""
+
+Load: TypeAlias = Callable[[str], dict[str, Any]]
+"""Gives the JSON-LD document behind a URL, or raises ContextUnavailable."""
+
+MAX_NESTING = 16
+"""@contexts may name each other this deep."""
+
+MAX_PARTS = 128
+"""@contexts that together make one."""
+
+_MEMO_LIMIT = 20_000  # names that clients invent must not fill the memory
+_CORE = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/v1/ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
+
+
+class _Memo(dict[str, str]):
+    """A dict that computes what it lacks and keeps a bounded number of answers."""
+
+    def __init__(self, known: Mapping[str, str], compute: Callable[[str], str]) -> None:
+        super().__init__(known)
+        self._compute = compute
+        self._limit = len(known) + _MEMO_LIMIT
+
+    def __missing__(self, key: str) -> str:
+        value = self._compute(key)
+        if len(self) < self._limit:
+            self[key] = value
+        return value
+
+
+class Context:
+    """A @context ready for use, Core @context included.
+
+    Attributes:
+        source: what to put into a Link header (a URL) or an ``@context`` member.
+        terms: all definitions by term.
+        iris: name → IRI as a dict that knows every name; see `expand`.
+        names: IRI → name likewise; see `compact`. For loops that must be fast.
+    """
+
+    __slots__ = ("_prefixes", "iris", "names", "source", "terms")
+
+    def __init__(self, source: Source, terms: Mapping[str, Term]) -> None:
+        self.source = source
+        self.terms = terms
+        self._prefixes = {term: entry.iri for term, entry in terms.items() if entry.prefix and entry.iri}
+        # The shortest, then least, of several terms for one IRI is set last and stays (JSON-LD 1.1 API, 4.3).
+        ordered = sorted(terms, key=lambda term: (len(term), term), reverse=True)
+        known = [(term, iri) for term in ordered if (iri := terms[term].iri)]
+        self.iris: dict[str, str] = _Memo(dict(known), self._expand)
+        self.names: dict[str, str] = _Memo({iri: term for term, iri in known}, self._compact)
+
+    def expand(self, name: str) -> str:
+        """Name of a type or an attribute → IRI.
+
+        A term of the @context, a compact IRI (``ex:level``) or an absolute IRI; any other name goes to the
+        default vocabulary. Raises BadRequestData for what breaks the grammar of names (clause 4.6.2).
+        """
+        return self.iris[name]
+
+    def expand_type(self, name: str) -> str:
+        """Name of an entity type → IRI; see `expand`."""
+        return self.iris[name]
+
+    def expand_value(self, value: str) -> str:
+        """Value that is coerced to an IRI (VocabProperty): as `expand`, but any text will do."""
+        known = value in self.terms or ":" in value or NAME.fullmatch(value)
+        return self.iris[value] if known else DEFAULT_VOCABULARY + value
+
+    def compact(self, iri: str) -> str:
+        """IRI → the shortest name this @context has for it, else the IRI itself."""
+        return self.names[iri]
+
+    def coercion(self, name: str) -> str | None:
+        """``@type`` of a term's definition: ``@id``, ``@vocab``, ``@json`` or a datatype IRI."""
+        entry = self.terms.get(name)
+        return entry.type if entry else None
+
+    def _expand(self, name: str) -> str:
+        if name in self.terms:
+            raise _bad_name(
+                name, "is mapped to null by the @context", "Choose another name or mend the @context"
+            )
+        prefix, _, suffix = name.partition(":")
+        if suffix and prefix in self._prefixes and not suffix.startswith("//"):
+            return self._prefixes[prefix] + suffix
+        if is_uri(name):
+            return name
+        if not NAME.fullmatch(name):
+            raise _bad_name(name, "is not a name", "Start with a letter, go on with letters, digits and _")
+        return DEFAULT_VOCABULARY + name
+
+    def _compact(self, iri: str) -> str:
+        suffix = iri.removeprefix(DEFAULT_VOCABULARY)
+        if suffix != iri and suffix and ":" not in suffix and suffix not in self.terms:
+            return suffix
+        names = [
+            f"{prefix}:{iri.removeprefix(base)}"
+            for prefix, base in self._prefixes.items()
+            if iri.startswith(base) and iri != base
+        ]
+        usable = [name for name in names if name not in self.terms and "://" not in name]
+        return min(usable, key=lambda name: (len(name), name), default=iri)
+
+
+def is_core(url: str) -> bool:
+    """Whether the URL is that of a Core @context, of any version; such a URL is never fetched."""
+    return _CORE.fullmatch(url) is not None
+
+
+def build_context(document: Source | None, load: Load) -> Context:
+    """Makes a context out of an ``@context`` member or a URL. Not cheap for a large one: keep the result.
+
+    Args:
+        document: a URL, a map of terms, a list of both; None and the Core @context's own URL give `CORE`.
+        load: asked for every URL but the Core's, also for those that a loaded document names.
+
+    Raises:
+        BadRequestData: the @context is malformed, circular, or nested too deep.
+        ContextUnavailable: raised by `load`.
+    """
+    if document is None or (isinstance(document, str) and is_core(document)):
+        return CORE
+    parts: list[Mapping[str, Any] | None] = []
+    for part in _parts(document, load, ()):
+        parts.append(part)
+        if len(parts) > MAX_PARTS:
+            raise _malformed(document, f"is made of more than {MAX_PARTS} others", "Merge them into one")
+    return Context(document, define_terms([*parts, CORE_DOCUMENT["@context"]]))
+
+
+def _parts(document: object, load: Load, trail: tuple[str, ...]) -> Iterator[Mapping[str, Any] | None]:
+    """Local contexts in their order, URLs replaced by what is behind them."""
+    match document:
+        case None:
+            yield None
+        case str():
+            yield from _remote(document, load, trail)
+        case list():
+            for entry in cast("list[object]", document):
+                yield from _parts(entry, load, trail)
+        case dict():
+            local = cast("dict[str, Any]", document)
+            for keyword in ("@context", "@import"):  # a whole document, or JSON-LD 1.1's way to build on one
+                if keyword in local:
+                    yield from _parts(local[keyword], load, trail)
+            yield local
+        case _:
+            raise _malformed(document, "is no @context", "Write a URL, an object of terms, or a list of both")
+
+
+def _remote(url: str, load: Load, trail: tuple[str, ...]) -> Iterator[Mapping[str, Any] | None]:
+    if is_core(url):
+        return
+    if url in trail:
+        raise _malformed(url, "includes itself", "Take one of the two references out")
+    if len(trail) >= MAX_NESTING:
+        raise _malformed(url, f"is nested more than {MAX_NESTING} deep", "Merge the @contexts into one")
+    if not is_uri(url):
+        raise _malformed(url, "is not an absolute URL", "Write the whole URL")
+    loaded = load(url)
+    if "@context" not in loaded:
+        raise _malformed(url, "has no @context member", "Name a JSON-LD document that has one")
+    yield from _parts(loaded["@context"], load, (*trail, url))
+
+
+def _malformed(value: object, what: str, cure: str) -> BadRequestData:
+    return BadRequestData(f"The @context {what}: {value!r:.200}", field="@context", value=value, cure=cure)
+
+
+def _bad_name(name: str, what: str, cure: str) -> BadRequestData:
+    return BadRequestData(f"The name {name!r} {what}", field=name, value=name, cure=cure)
+
+
+CORE = Context(CORE_URL, define_terms([CORE_DOCUMENT["@context"]]))
+"""The Core @context alone: what a request without a @context means (clause 5.5.5)."""

@@ -1,0 +1,131 @@
+"""Entities and attributes as clients write them → the platform's own words (clauses 4.5 and 5.5.4).
+
+Normalized, concise and simplified representation are all taken, mixed as they come. Inside, an instance has
+core terms for its own members and, for each sub-attribute, its expanded IRI with a list of instances, as in
+`machinami.model.Attributes`; VocabProperty values, ``objectType`` and ``valueType`` are expanded too.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from machinami.errors import BadRequestData, NotSupported
+from machinami.model import Attributes, Entity, Instance
+from machinami.ngsild.content import check_content
+from machinami.ngsild.context import Context
+from machinami.ngsild.instances import Reader, Rules
+from machinami.ngsild.terms import NGSI_NULL, SYSTEM_MEMBERS, check_scope, check_uri
+
+_KEYWORDS = {"@id": "id", "@type": "type"}
+_PASSED_OVER = SYSTEM_MEMBERS | {"@context"}
+
+
+def read_entity(document: object, context: Context, *, simplified: bool = False) -> Entity:
+    """Reads a whole entity; a ``@context`` member is passed over, the context given counts.
+
+    Args:
+        simplified: the request says so (``options=keyValues``): an object with a ``type`` that is no
+            attribute kind is a plain value then and not an error.
+
+    Raises:
+        BadRequestData: names the JSON path of what breaks the standard.
+        NotSupported: ``expiresAt`` of the entity itself.
+    """
+    return _entity(document, Reader(context, Rules(simplified=simplified)))
+
+
+def read_temporal(document: object, context: Context) -> Entity:
+    """Reads the temporal representation of an entity (clause 4.5.6): many instances of each attribute."""
+    return _entity(document, Reader(context, Rules(history=True)))
+
+
+def read_fragment(
+    document: object, context: Context, *, simplified: bool = False, nulls: bool = True
+) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None, Attributes]:
+    """Reads part of an entity (clause 5.4): its types and scope, None where not given, and its attributes.
+
+    Args:
+        simplified: see `read_entity`.
+        nulls: ``urn:ngsi-ld:null`` may stand where something is to be deleted; see `terms.is_null`.
+
+    Raises:
+        BadRequestData: names the JSON path of what breaks the standard.
+    """
+    members = _members(document, nulls=nulls)
+    if "id" in members:
+        check_uri(members["id"], "id")
+    types = _types(members["type"], context) if "type" in members else None
+    scope = _scope(members["scope"], nulls=nulls) if "scope" in members else None
+    reader = Reader(context, Rules(simplified=simplified, nulls=nulls))
+    return types, scope, _attributes(members, reader)
+
+
+def read_attribute(
+    name: str, document: object, context: Context, *, simplified: bool = False, partial: bool = False
+) -> list[Instance]:
+    """Reads the instances of one attribute.
+
+    Args:
+        name: as the client wrote it, for messages and for what the core terms demand.
+        simplified: see `read_entity`.
+        partial: a partial update (clause 5.6.4): value and type may be missing, nulls may be there.
+    """
+    if isinstance(document, dict):
+        document = {
+            key: value for key, value in cast("dict[str, Any]", document).items() if key != "@context"
+        }
+    check_content(document, nulls=partial)
+    rules = Rules(simplified=simplified, nulls=partial, partial=partial)
+    return Reader(context, rules).read(name, document, name)
+
+
+def _entity(document: object, reader: Reader) -> Entity:
+    members = _members(document, nulls=reader.rules.history)
+    for mandatory in ("id", "type"):
+        if mandatory not in members:
+            raise BadRequestData(f"The entity has no {mandatory}", field=mandatory, cure=f"Add {mandatory}")
+    return Entity(
+        id=check_uri(members["id"], "id"),
+        types=_types(members["type"], reader.context),
+        scope=_scope(members["scope"], nulls=False) if "scope" in members else (),
+        attributes=_attributes(members, reader),
+    )
+
+
+def _members(document: object, *, nulls: bool) -> dict[str, Any]:
+    """Members of an entity or fragment, ``@id`` and ``@type`` under their core terms (clause 4.4)."""
+    if not isinstance(document, dict):
+        raise BadRequestData("An entity is a JSON object", field="$", value=document, cure="Send an object")
+    members = cast("dict[str, Any]", document)
+    check_content({key: value for key, value in members.items() if key != "@context"}, nulls=nulls)
+    if "expiresAt" in members:
+        raise NotSupported(
+            "Transient entities are not supported yet", field="expiresAt", cure="Leave out expiresAt"
+        )
+    return {_KEYWORDS.get(key, key): value for key, value in members.items() if key not in _PASSED_OVER}
+
+
+def _attributes(members: Mapping[str, Any], reader: Reader) -> Attributes:
+    attributes: Attributes = {}
+    for name, value in members.items():
+        if name not in ("id", "type", "scope"):
+            reader.add(attributes, name, value, name)
+    return attributes
+
+
+def _types(value: object, context: Context) -> tuple[str, ...]:
+    names = cast("list[object]", value if isinstance(value, list) else [value])
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise BadRequestData(
+            f"type is neither a name nor a list of names: {names!r}",
+            field="type",
+            value=names,
+            cure="Name a type",
+        )
+    return tuple(dict.fromkeys(context.expand_type(str(name)) for name in names))
+
+
+def _scope(value: object, *, nulls: bool) -> tuple[str, ...]:
+    scopes = cast("list[object]", value) if isinstance(value, list) else [value]
+    if value == NGSI_NULL and nulls:
+        return (NGSI_NULL,)
+    return tuple(dict.fromkeys(check_scope(scope, "scope") for scope in scopes))

@@ -1,0 +1,312 @@
+"""Attribute instances as clients write them → instances as `machinami.model` keeps them (clause 4.5)."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, cast
+
+import msgspec
+
+from machinami.errors import BadRequestData, NotSupported
+from machinami.model import Instance
+from machinami.ngsild.context import CORE, Context
+from machinami.ngsild.geometry import check_geometry, looks_like_geometry
+from machinami.ngsild.terms import (
+    DEFAULT_INSTANCE,
+    GEO_ATTRIBUTES,
+    KINDS,
+    NGSI_NULL,
+    NON_REIFIED,
+    SYSTEM_MEMBERS,
+    VALUE_MEMBERS,
+    Kind,
+    check_uri,
+)
+from machinami.ngsild.times import clean_time
+
+_PASSED_OVER = SYSTEM_MEMBERS | {"type", "lang"}
+_COMMON = frozenset({"observedAt", "datasetId"})
+_WRAPPED = frozenset({"languageMap", "vocab", "json"})  # value members that the simplified form keeps
+_RESERVED_IRIS = frozenset(CORE.expand(member) for member in NON_REIFIED)
+_GEO_IRIS = frozenset(CORE.expand(term) for term in GEO_ATTRIBUTES)
+_LANGUAGE_TAG = re.compile(r"@none|[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")  # RFC 5646, the grammar's outline
+
+
+_Part: TypeAlias = tuple[Kind | None, dict[str, Any], str]
+"""Kind of an instance (None where a partial update leaves it out), its members, its JSON path."""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request allows.
+
+    Attributes:
+        simplified: an object with a foreign ``type`` is a value, and so is one with a ``value`` member.
+        nulls: ``urn:ngsi-ld:null`` may stand for what is to be deleted.
+        partial: the value may be missing (clause 5.6.4).
+        history: one datasetId may come many times (temporal representation).
+    """
+
+    simplified: bool = False
+    nulls: bool = False
+    partial: bool = False
+    history: bool = False
+
+
+class Reader:
+    """Reads attributes of one request."""
+
+    def __init__(self, context: Context, rules: Rules) -> None:
+        self.context = context
+        self.rules = rules
+
+    def add(self, into: dict[str, Any], name: str, document: object, path: str) -> None:
+        """Reads the attribute `name` and puts its instances into `into` under its IRI."""
+        iri = self.context.expand(name)
+        if name in NON_REIFIED or iri in _RESERVED_IRIS or iri.startswith("@"):
+            raise _wrong(path, name, "is a term of the standard, no attribute name", "Choose another name")
+        if iri in into:
+            raise _wrong(path, name, f"is given twice, as {iri}", "Keep one of the two")
+        into[iri] = self.read(name, document, path)
+
+    def read(self, name: str, document: object, path: str) -> list[Instance]:
+        """Instances of one attribute, in any representation."""
+        instances: list[Instance] = []
+        for kind, members, place in self._parts(document, path):
+            instance = self._instance(kind, members, place)
+            self._check_geo(name, instance, place)
+            instances.append(instance)
+        if not self.rules.history:
+            _check_datasets(instances, path)
+        return instances
+
+    def _parts(self, document: object, path: str) -> Iterator[_Part]:
+        """The instances: of an array of them, of the simplified ``dataset`` form, or a single one."""
+        if isinstance(document, list) and any(
+            _is_instance(entry) for entry in cast("list[object]", document)
+        ):
+            for index, entry in enumerate(cast("list[object]", document)):
+                if not isinstance(entry, dict):
+                    raise _wrong(f"{path}[{index}]", entry, "is no instance", 'Write it as {"value": …}')
+                yield self._part(cast("object", entry), f"{path}[{index}]")
+        elif views := _views(cast("object", document)):
+            for dataset, view in views.items():
+                kind, members, place = self._part(view, f"{path}.dataset.{dataset}")
+                yield kind, {**members, "datasetId": dataset}, place
+        else:
+            yield self._part(cast("object", document), path)
+
+    def _part(self, document: object, path: str) -> _Part:
+        """Kind and members, in the normalized way, of a single instance in any representation."""
+        if not isinstance(document, dict):
+            return KINDS["Property"], {"value": document}, path
+        members = cast("dict[str, Any]", document)
+        if looks_like_geometry(members):
+            return KINDS["GeoProperty"], {"value": members}, path
+        if "type" in members:
+            return *self._typed(members, path), path
+        member = next((name for name in VALUE_MEMBERS if name in members), None)
+        if member and not (self.rules.simplified and (member not in _WRAPPED or len(members) > 1)):
+            return _told_by(member, members), members, path
+        if self.rules.partial:
+            return None, members, path
+        return KINDS["Property"], {"value": members}, path
+
+    def _typed(self, members: dict[str, Any], path: str) -> tuple[Kind, dict[str, Any]]:
+        given = members["type"]
+        if isinstance(given, str) and given in KINDS:
+            return KINDS[given], members
+        if self.rules.simplified:
+            return KINDS["Property"], {"value": members}
+        raise _wrong(f"{path}.type", given, "is no kind of attribute", f"Use one of {', '.join(KINDS)}")
+
+    def _instance(self, kind: Kind | None, members: dict[str, Any], path: str) -> Instance:
+        instance: Instance = {}
+        if kind:
+            instance["type"] = kind.name
+            if kind.member in members or not self.rules.partial:
+                instance[kind.member] = self._value(kind, members.get(kind.member), f"{path}.{kind.member}")
+        for name, value in members.items():
+            if name not in _PASSED_OVER and not (kind and name == kind.member):
+                self._add_member(instance, kind, name, value, f"{path}.{name}")
+        return instance
+
+    def _value(self, kind: Kind, value: object, path: str) -> object:
+        if value is None:
+            raise _wrong(path, value, "is missing or null", f"A {kind.name} needs {kind.member}")
+        if value == NGSI_NULL and (self.rules.nulls or self.rules.history):
+            return value
+        return _VALUE_READERS[kind.name](value, path, self.context)
+
+    def _add_member(self, instance: Instance, kind: Kind | None, name: str, value: object, path: str) -> None:
+        if name not in NON_REIFIED:
+            self.add(instance, name, value, path)
+        elif name == "expiresAt":
+            raise NotSupported("Transient attributes are not supported yet", field=path, cure="Leave it out")
+        elif name not in _COMMON and not (name in _MEMBER_READERS and (kind is None or name in kind.extras)):
+            whose = kind.name if kind else "partial update"
+            raise _wrong(path, value, f"is not allowed in a {whose}", f"Leave out {name}")
+        elif value != DEFAULT_INSTANCE or name != "datasetId":
+            keep = value == NGSI_NULL and self.rules.nulls
+            instance[name] = value if keep else _MEMBER_READERS[name](value, path, self.context)
+
+    def _check_geo(self, name: str, instance: Instance, path: str) -> None:
+        if instance.get("type", "GeoProperty") == "GeoProperty" or instance.get("value") == NGSI_NULL:
+            return
+        if self.context.expand(name) in _GEO_IRIS:
+            raise _wrong(path, instance.get("value"), "is a GeoProperty always", "Give it a GeoJSON geometry")
+
+
+def _is_instance(entry: object) -> bool:
+    """Whether an element of an array is an attribute instance rather than part of an array value."""
+    if not isinstance(entry, dict):
+        return False
+    members = cast("dict[str, Any]", entry)
+    kind = members.get("type")
+    return (isinstance(kind, str) and kind in KINDS) or _has_value_member(members)
+
+
+def _views(document: object) -> dict[str, object] | None:
+    """Values by datasetId, where the document is the simplified form of several instances (clause 4.5.4)."""
+    if not isinstance(document, dict) or list(cast("dict[str, object]", document)) != ["dataset"]:
+        return None
+    views = cast("dict[str, object]", document)["dataset"]
+    return cast("dict[str, object]", views) if isinstance(views, dict) else None
+
+
+def is_bare_value(value: object) -> bool:
+    """Whether a value alone, without ``{"value": …}`` around it, is read as a Property of that value."""
+    match value:
+        case dict():
+            members = cast("dict[str, Any]", value)
+            return not ("type" in members or list(members) == ["dataset"] or _has_value_member(members))
+        case list():
+            return not any(_is_instance(entry) for entry in cast("list[object]", value))
+        case _:
+            return True
+
+
+def _has_value_member(members: dict[str, Any]) -> bool:
+    return not VALUE_MEMBERS.keys().isdisjoint(members)
+
+
+def _told_by(member: str, members: dict[str, Any]) -> Kind:
+    """Kind that the value member tells; a geometry as ``value`` tells a GeoProperty (clause 4.5.2.3)."""
+    geo = member == "value" and looks_like_geometry(members["value"])
+    return KINDS["GeoProperty" if geo else VALUE_MEMBERS[member]]
+
+
+def _check_datasets(instances: list[Instance], path: str) -> None:
+    seen: set[str | None] = set()
+    for instance in instances:
+        dataset = instance.get("datasetId")
+        if dataset in seen:
+            what = f"datasetId {dataset}" if dataset else "an instance without datasetId"
+            raise _wrong(path, dataset, f"has {what} twice", "Give each instance a datasetId of its own")
+        seen.add(dataset)
+
+
+def _plain(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
+    return value
+
+
+def _geometry(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
+    return check_geometry(value, path)
+
+
+def _uri(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
+    return check_uri(value, path)
+
+
+def _time(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
+    return clean_time(value, path)
+
+
+def _text(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
+    if not isinstance(value, str) or not value:
+        raise _wrong(path, value, "is not a text", "Write a string, such as CEL")
+    return value
+
+
+def _uris(value: object, path: str, context: Context) -> object:
+    """A URI or several."""
+    if isinstance(value, list):
+        return [check_uri(entry, path) for entry in _filled(cast("list[object]", value), path)]
+    return _uri(value, path, context)
+
+
+def _name(value: object, path: str, context: Context) -> object:
+    """A name that is coerced to an IRI, or several."""
+    if isinstance(value, list):
+        return [_name(entry, path, context) for entry in _filled(cast("list[object]", value), path)]
+    if not isinstance(value, str) or not value:
+        raise _wrong(path, value, "is neither a name nor a list of names", "Write a name or an IRI")
+    return context.expand_value(value)
+
+
+def _language_map(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - as above
+    if not isinstance(value, dict) or not value:
+        raise _wrong(
+            path, value, "is no map of languages", 'Write an object such as {"ja": "街", "en": "town"}'
+        )
+    for tag, text in cast("dict[str, object]", value).items():
+        if not _LANGUAGE_TAG.fullmatch(tag):
+            raise _wrong(f"{path}.{tag}", tag, "is no language tag", "Use RFC 5646 tags, such as ja or pt-BR")
+        texts = cast("list[object]", text) if isinstance(text, list) else [text]
+        if not all(isinstance(entry, str) for entry in texts):
+            raise _wrong(f"{path}.{tag}", text, "is neither a text nor a list of texts", "Write a string")
+    return cast("dict[str, Any]", value)
+
+
+def _json(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
+    if not isinstance(value, dict | list):
+        raise _wrong(path, value, "is neither a JSON object nor an array", "Use a Property for a plain value")
+    return cast("object", value)
+
+
+def _list(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
+    if not isinstance(value, list):
+        raise _wrong(path, value, "is not a list", "Write an array")
+    return cast("list[object]", value)
+
+
+def _object_list(value: object, path: str, context: Context) -> object:
+    """URIs, each bare or as ``{"object": URI}`` (clause 4.5.22)."""
+    entries = cast("list[object]", _list(value, path, context))
+    return [check_uri(_unwrapped(entry), path) for entry in entries]
+
+
+def _unwrapped(entry: object) -> object:
+    if isinstance(entry, dict) and list(cast("dict[str, object]", entry)) == ["object"]:
+        return cast("dict[str, object]", entry)["object"]
+    return cast("object", entry)
+
+
+def _filled(entries: list[object], path: str) -> list[object]:
+    if not entries:
+        raise _wrong(path, entries, "is an empty list", "Name at least one, or leave the attribute out")
+    return entries
+
+
+def _wrong(path: str, value: Any, what: str, cure: str) -> BadRequestData:
+    return BadRequestData(f"{path} {what}: {value!r:.200}", field=path, value=value, cure=cure)
+
+
+_Read = Callable[[object, str, Context], object]
+
+_VALUE_READERS: dict[str, _Read] = {
+    "Property": _plain,
+    "GeoProperty": _geometry,
+    "Relationship": _uris,
+    "LanguageProperty": _language_map,
+    "VocabProperty": _name,
+    "JsonProperty": _json,
+    "ListProperty": _list,
+    "ListRelationship": _object_list,
+}
+
+_MEMBER_READERS: dict[str, _Read] = {
+    "observedAt": _time,
+    "datasetId": _uri,
+    "unitCode": _text,
+    "valueType": _name,
+    "objectType": _name,
+}

@@ -1,0 +1,140 @@
+"""Queries asked of entities in memory (clause 4.9): for subscriptions and for what SQL cannot say."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, time
+from functools import lru_cache
+from operator import ge, gt, le, lt
+from typing import Any, TypeAlias, cast
+
+from machinami.model import Entity, Instance, format_time
+from machinami.ngsild.query import And, Comparison, Exists, Node, Operator, Or, Path, Range, Value
+from machinami.ngsild.terms import KINDS
+from machinami.ngsild.times import comparable_moment, literal_moment
+
+Candidates: TypeAlias = list[Any]
+"""Values of one target; several where it is an array or has several languages."""
+
+_ENTITY_TIMES: dict[str, Callable[[Entity], Any]] = {
+    "createdAt": lambda entity: entity.created_at,
+    "modifiedAt": lambda entity: entity.modified_at,
+}
+_ORDERS: dict[Operator, Callable[[Any, Any], bool]] = {
+    Operator.GREATER: gt,
+    Operator.GREATER_EQUAL: ge,
+    Operator.LESS: lt,
+    Operator.LESS_EQUAL: le,
+}
+_ONLY_EQUALITY = frozenset({"Relationship", "ListRelationship"})
+
+
+def matches(node: Node, entity: Entity) -> bool:
+    """Whether the entity meets the query. Of several instances of an attribute, one that does is enough."""
+    match node:
+        case And():
+            return all(matches(each, entity) for each in node.nodes)
+        case Or():
+            return any(matches(each, entity) for each in node.nodes)
+        case Exists():
+            return next(_targets(node.path, entity), None) is not None
+        case Comparison():
+            return any(_holds(node, kind, candidates) for kind, candidates in _targets(node.path, entity))
+
+
+def _targets(path: Path, entity: Entity) -> Iterator[tuple[str, Candidates]]:
+    """Kind and candidate values of each instance that the path leads to."""
+    if path.attribute in _ENTITY_TIMES:
+        moment = _ENTITY_TIMES[path.attribute](entity)
+        if moment:
+            yield "", [format_time(moment)]
+        return
+    instances: list[Instance] = entity.attributes.get(path.attribute, [])
+    for step in path.steps:
+        if ":" not in step:
+            yield from (("", [instance[step]]) for instance in instances if step in instance)
+            return
+        instances = [below for instance in instances for below in instance.get(step, ())]
+    for instance in instances:
+        candidates = _candidates(instance, path.members)
+        if candidates:
+            yield instance["type"], candidates
+
+
+def _candidates(instance: Instance, members: Sequence[str]) -> Candidates:
+    """Values of an instance; none where its trailing path leads nowhere."""
+    value: Any = instance[KINDS[instance["type"]].member]
+    if instance["type"] == "LanguageProperty" and isinstance(value, dict):
+        texts = cast("dict[str, Any]", value)
+        wanted = texts.values() if list(members) in ([], ["*"]) else [texts.get(".".join(members))]
+        return [candidate for text in wanted if text is not None for candidate in _elements(text)]
+    for member in members:
+        if not isinstance(value, dict) or member not in value:
+            return []
+        value = cast("dict[str, Any]", value)[member]
+    return _elements(value)
+
+
+def _elements(value: Any) -> Candidates:
+    """The value; of an array itself and its elements."""
+    return [value, *cast("list[Any]", value)] if isinstance(value, list) else [value]
+
+
+def _holds(comparison: Comparison, kind: str, candidates: Candidates) -> bool:
+    operator, operands = comparison.operator, comparison.operands
+    if operator is Operator.EQUAL:
+        return _any_equal(candidates, operands)
+    if operator is Operator.UNEQUAL:
+        return not _any_equal(candidates, operands)
+    if kind in _ONLY_EQUALITY:
+        return False
+    operand = operands[0]
+    if operator in _ORDERS:
+        return any(_ordered(_ORDERS[operator], candidate, operand) for candidate in candidates)
+    texts = [candidate for candidate in candidates if isinstance(candidate, str)]
+    found = [_pattern(str(operand)).search(text) is not None for text in texts]
+    return any(found) if operator is Operator.MATCH else bool(found) and not any(found)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def _any_equal(candidates: Candidates, operands: Sequence[Value | Range]) -> bool:
+    return any(_equals(candidate, operand) for candidate in candidates for operand in operands)
+
+
+def _equals(candidate: Any, operand: Value | Range) -> bool:
+    if isinstance(operand, Range):
+        return _ordered(ge, candidate, operand.low) and _ordered(le, candidate, operand.high)
+    return _ordered(lambda one, other: one == other, candidate, operand)
+
+
+def _ordered(relation: Callable[[Any, Any], bool], candidate: Any, operand: Value | Range) -> bool:
+    """Whether a relation holds between values of one kind; between kinds none does."""
+    pair = _comparable(candidate, operand)
+    return pair is not None and relation(*pair)
+
+
+def _comparable(candidate: Any, operand: Any) -> tuple[Any, Any] | None:
+    match operand:
+        case bool():
+            return (candidate, operand) if isinstance(candidate, bool) else None
+        case int() | float():
+            is_number = isinstance(candidate, int | float) and not isinstance(candidate, bool)
+            return (candidate, operand) if is_number else None
+        case str():
+            return (candidate, operand) if isinstance(candidate, str) else None
+        case _:
+            return _moments(candidate, operand)
+
+
+def _moments(candidate: Any, operand: date | time) -> tuple[Any, Any] | None:
+    """Both on one axis, where the candidate, perhaps a ``{"@value": …}``, is of the operand's kind."""
+    text = cast("dict[str, Any]", candidate).get("@value") if isinstance(candidate, dict) else candidate
+    moment = literal_moment(text) if isinstance(text, str) else None
+    if moment is None:
+        return None
+    kind, instant = comparable_moment(moment)
+    wanted, other = comparable_moment(operand)
+    return (instant, other) if kind == wanted else None
