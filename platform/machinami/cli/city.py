@@ -8,21 +8,24 @@ import msgspec
 import typer
 
 from machinami.cli.options import AsJson, DataDir, load_settings
+from machinami.errors import SetupError
 from machinami.local.city import Plan, run_city
+from machinami.local.doctor import Finding, Site, Verdict, examine
 from machinami.local.screen import Screen
 from machinami.local.state import CityStatus, RoleStatus, read_state
+
+ApiPort = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one.", show_default="8080")
+]
+MqttPort = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="MQTT port; 0 takes a free one.", show_default="1883")
+]
 
 
 def up(
     data_dir: DataDir = None,
-    api_port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one.", show_default="8080"),
-    ] = None,
-    mqtt_port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="MQTT port; 0 takes a free one.", show_default="1883"),
-    ] = None,
+    api_port: ApiPort = None,
+    mqtt_port: MqttPort = None,
     scenario: Annotated[
         str | None, typer.Option(help="What happens in the simulated city; see machinami simulate --help.")
     ] = None,
@@ -74,3 +77,28 @@ def _table(city: CityStatus) -> list[str]:
 def _row(role: RoleStatus) -> str:
     up = f"{time.time() - role.started:,.0f} s" if role.started else ""
     return f"{role.role:<10} {role.state:<9} {role.pid or '–':>8} {up:>9}  {role.address}"
+
+
+def doctor(
+    data_dir: DataDir = None, api_port: ApiPort = None, mqtt_port: MqttPort = None, as_json: AsJson = False
+) -> None:
+    """Say what is missing on this machine and how to get it. Exit code 5: the city would not start."""
+    settings = load_settings(data_dir, api_port=api_port, mqtt_port=mqtt_port)
+    site = Site(
+        data_dir=settings.data_dir.absolute(),
+        api_port=settings.api_port,
+        mqtt_port=settings.mqtt_port,
+        external_database=settings.database_url is not None,
+    )
+    findings = examine(site)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(findings).decode() + "\n")
+    else:
+        print("\n".join(line for finding in findings for line in _lines(finding)))
+    if any(finding.verdict is Verdict.MISSING for finding in findings):
+        raise typer.Exit(SetupError.exit_code)
+
+
+def _lines(finding: Finding) -> list[str]:
+    line = f"{finding.verdict:<8} {finding.check:<12} {finding.detail}"
+    return [line, f"{'':<8} {'':<12} → {finding.cure}"] if finding.cure else [line]
