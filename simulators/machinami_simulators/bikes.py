@@ -1,17 +1,18 @@
-"""Rental bikes: trips between ports along the streets, GPS that errs by some metres, ports that fill and empty."""
+"""Rental bikes: trips between ports along the streets, GPS that errs, ports that fill and empty."""
 
 from collections.abc import Iterator
 from itertools import chain
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from machinami_simulators import wire
 from machinami_simulators.city import City
 from machinami_simulators.geometry import Floats, Point, Projection
 from machinami_simulators.rota import Rota
 from machinami_simulators.scenario import Scenario
-from machinami_simulators.streets import lengths
+from machinami_simulators.streets import along, lengths
 from machinami_simulators.weather import Weather
 from machinami_simulators.wire import Message
 
@@ -30,7 +31,7 @@ _MEAN_TRIP = 700.0  # seconds, to turn that share into departures
 
 class _Route(msgspec.Struct, frozen=True):
     line: Floats
-    along: Floats
+    lengths: Floats
 
 
 class Fleet:
@@ -68,9 +69,13 @@ class Fleet:
         self._set_out(self._under_way(now) * len(self._names) * dt / _MEAN_TRIP, now)
         return chain(self._bike_reports(now), self._port_reports(now))
 
-    def parked(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    def parked(self) -> NDArray[np.intp]:
         """True number of bikes at each port."""
         return np.bincount(self.port[self.port >= 0], minlength=len(self._ports))
+
+    def _riding(self) -> list[int]:
+        bikes: list[int] = np.flatnonzero(self.port < 0).tolist()
+        return bikes
 
     def _under_way(self, now: float) -> float:
         demand = _DEMAND[self._weather.weekend(now)]
@@ -78,14 +83,14 @@ class Fleet:
         return share * self._outdoors
 
     def _ride(self, now: float, dt: float) -> None:
-        moving = np.flatnonzero(self.port < 0)
+        moving = self._riding()
         self._done[moving] += self._speed[moving] * dt
         self._battery[moving] -= self._speed[moving] * dt / 1000 / _KM_PER_PERCENT
         self._battery[self.port >= 0] += dt / 3600 * _CHARGE_PER_HOUR
         np.clip(self._battery, 3, 100, out=self._battery)
-        for bike in moving.tolist():
+        for bike in moving:
             route = self._route[bike]
-            if route is not None and self._done[bike] >= route.along[-1]:
+            if route is not None and self._done[bike] >= route.lengths[-1]:
                 self._arrive(bike, now)
 
     def _arrive(self, bike: int, now: float) -> None:
@@ -96,7 +101,7 @@ class Fleet:
             self.port[bike], self._route[bike], self._rota.next[bike] = goal, None, now
             return
         others = [port for port in range(len(self._ports)) if free[port] > 0 and port != goal]
-        near = min(others, key=lambda port: self._routes[goal, port].along[-1])
+        near = min(others, key=lambda port: self._routes[goal, port].lengths[-1])
         self._goal[bike], self._route[bike], self._done[bike] = near, self._routes[goal, near], 0.0
 
     def _set_out(self, mean: float, now: float) -> None:
@@ -115,49 +120,46 @@ class Fleet:
         free = np.maximum(self._capacity - self.parked(), 0)
         weight = self._pull * free / self._capacity
         far = np.array(
-            [0.0 if port == start else self._routes[start, port].along[-1] for port in range(len(free))]
+            [0.0 if port == start else self._routes[start, port].lengths[-1] for port in range(len(free))]
         )
         weight = weight * np.exp(-far / 2500) * (far > 400)
         return int(self._random.choice(len(free), p=weight / weight.sum()))
 
     def _scatter(self) -> None:
         """At the start riders are somewhere on their way."""
-        for bike in np.flatnonzero(self.port < 0).tolist():
+        for bike in self._riding():
             route = self._route[bike]
             if route is not None:
-                self._done[bike] = self._random.uniform(0, 0.9) * route.along[-1]
+                self._done[bike] = self._random.uniform(0, 0.9) * route.lengths[-1]
                 self._rota.next[bike] = self._rota.next[bike] + bike % 10
 
     def _position(self, bike: int) -> Point:
         route = self._route[bike]
         if route is None:
-            return self._at[self.port[bike]]
-        x = float(np.interp(self._done[bike], route.along, route.line[:, 0]))
-        y = float(np.interp(self._done[bike], route.along, route.line[:, 1]))
-        return x, y
+            return self._at[int(self.port[bike])]
+        return along(route.line, route.lengths, float(self._done[bike]))
 
     def _bike_reports(self, now: float) -> Iterator[Message]:
         due = self._rota.due(now)
-        if not due.size:
+        if not due:
             return
         self._error[due] *= _GPS_MEMORY
-        self._error[due] += self._random.normal(0, _GPS_M * (1 - _GPS_MEMORY**2) ** 0.5, (due.size, 2))
-        true = np.array([self._position(bike) for bike in due.tolist()])
+        self._error[due] += self._random.normal(0, _GPS_M * (1 - _GPS_MEMORY**2) ** 0.5, (len(due), 2))
+        true = np.array([self._position(bike) for bike in due])
         seen = true + self._error[due]
         lat, lon = self._projection.degrees(seen[:, 0], seen[:, 1])
-        for k, bike in enumerate(due.tolist()):
+        for k, bike in enumerate(due):
             moving = self.port[bike] < 0
             if moving:
                 self._rota.next[bike] = now + MOVING_INTERVAL
-            name, speed = self._names[bike], round(3.6 * self._speed[bike]) if moving else 0
+            name, speed = self._names[bike], round(3.6 * float(self._speed[bike])) if moving else 0
             place = round(float(lat[k]), 6), round(float(lon[k]), 6)
             payload = wire.bike_location(name, now, place, speed, int(self._battery[bike]))
             yield Message(wire.RENTAL_BIKE, name, f"owntracks/namiki/{name}", payload)
 
     def _port_reports(self, now: float) -> Iterator[Message]:
-        due = self._port_rota.due(now).tolist()
-        parked = self.parked() if due else ()
-        for port in due:
+        parked = self.parked()
+        for port in self._port_rota.due(now):
             name, bikes = self._ports[port], int(parked[port])
             payload = wire.port_status(name, now, bikes, int(self._capacity[port]) - bikes)
             yield Message(wire.RENTAL_BIKE, _OPERATOR, f"gbfs/namiki/station_status/{name}", payload)

@@ -1,4 +1,4 @@
-"""A city: what the plan draws, and everything that follows from it by rule (no chance, so that masters are stable)."""
+"""A city: what the plan draws, and what follows from it by rule; no chance, so that masters are stable."""
 
 import math
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from shapely import LineString, Point, Polygon, union_all
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import polygonize
 
-from machinami_simulators import geometry, plan
+from machinami_simulators import geometry
 from machinami_simulators.geometry import Floats, Projection
-from machinami_simulators.plan import Name, Plan
+from machinami_simulators.plan import Name, PaddyBlock, Place, Plan, Port, River, StreetGrid
 from machinami_simulators.streets import StreetGraph, cut, fan_streets, grid_streets
 
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
@@ -29,19 +29,19 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gauge(msgspec.Struct, frozen=True, kw_only=True):
-    """A river gauge: where along which river, how high the bank is, what flows by at the four levels.
+    """A river gauge: where along which river, how high the bank is, its levels.
 
     Attributes:
         area_km2: catchment of this river above the gauge.
         reach_m: way of the water from the gauge above.
         above: indices of the gauges whose water comes next here.
         bank_m: height of the bank over the bed.
-        levels: standby, caution, evacuation judgement, danger level in metres over the bed; None where not set.
+        levels: standby, caution, evacuation judgement, danger; metres over the bed, None where not set.
     """
 
     id: str
     name: Name
-    river: plan.River
+    river: River
     at: geometry.Point
     area_km2: float
     reach_m: float
@@ -55,7 +55,7 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: Name
-    place: plan.Place
+    place: Place
     area: str
     at: geometry.Point
 
@@ -78,7 +78,7 @@ class City(msgspec.Struct, frozen=True, kw_only=True):
     gauges: list[Gauge]
     receivers: list[Receiver]
     paddies: list[Paddy]
-    ports: list[plan.Port]
+    ports: list[Port]
     bikes: list[str]
     streets: StreetGraph
 
@@ -89,7 +89,7 @@ def build(drawn: Plan) -> City:
     rivers = {river.id: LineString(geometry.curve(river.line)) for river in drawn.river}
     districts = list(_districts(drawn, land, rivers[drawn.river[0].id]))
     roads = list(_roads(drawn, land, rivers))
-    streets = StreetGraph(road.shape for road in roads)  # pyright: ignore[reportArgumentType]  # roads are lines
+    streets = StreetGraph(road.shape for road in roads if isinstance(road.shape, LineString))
     paddies = list(_paddies(drawn))
     return City(
         plan=drawn,
@@ -129,7 +129,7 @@ def _roads(drawn: Plan, land: Polygon, rivers: dict[str, LineString]) -> Iterato
     dry = land.buffer(-60).difference(union_all([line.buffer(_BANK_WIDTH) for line in rivers.values()]))
     taken = union_all([Point(circle.centre).buffer(circle.radius) for circle in drawn.keep_clear])
     for street in [*drawn.street_grid, *drawn.street_fan]:
-        lines = grid_streets(street) if isinstance(street, plan.StreetGrid) else fan_streets(street)
+        lines = grid_streets(street) if isinstance(street, StreetGrid) else fan_streets(street)
         inside = dry.difference(taken)
         parts = [part for line in lines for part in cut(line, inside)]
         for number, part in enumerate(parts, 1):
@@ -157,7 +157,7 @@ def _paddies(drawn: Plan) -> Iterator[Paddy]:
             yield Paddy(id=f"paddy-{number:03d}", name=name, block=block.id, shape=Polygon(corners))
 
 
-def _rectangle(block: plan.PaddyBlock, west: float, south: float, east: float, north: float) -> Floats:
+def _rectangle(block: PaddyBlock, west: float, south: float, east: float, north: float) -> Floats:
     corners = np.array([[west, south], [east, south], [east, north], [west, north]])
     return geometry.turned(corners, degrees=block.angle, about=block.origin)
 
@@ -185,7 +185,7 @@ def _gauges(drawn: Plan, rivers: dict[str, LineString]) -> list[Gauge]:
             if other.into == river.id
         ]
         for k in range(river.gauges):
-            gauges.append(_gauge(river, rivers[river.id], k, joining, len(gauges)))  # needs its own length
+            gauges += [_gauge(river, rivers[river.id], k, joining, len(gauges))]
     return gauges
 
 
@@ -193,9 +193,7 @@ def _last(gauges: list[Gauge], river: str) -> int:
     return max(index for index, gauge in enumerate(gauges) if gauge.river.id == river)
 
 
-def _gauge(
-    river: plan.River, line: LineString, k: int, joining: list[tuple[float, int]], index: int
-) -> Gauge:
+def _gauge(river: River, line: LineString, k: int, joining: list[tuple[float, int]], index: int) -> Gauge:
     spacing = line.length / (river.gauges + 0.3)
     here, share = (k + 0.6) * spacing, (k + 1) / river.gauges
     above = [index - 1] if k else []
@@ -219,6 +217,6 @@ def _gauge(
 
 
 def _levels(bank: float, *, judged: bool) -> tuple[float, float, float | None, float]:
-    """水防団待機, 氾濫注意, 避難判断, 氾濫危険水位 as shares of the bank's height; a small station lacks the third."""
+    """水防団待機, 氾濫注意, 避難判断, 氾濫危険水位: shares of the bank's height; some lack the third."""
     standby, caution, judgement, danger = (round(bank * share, 1) for share in (0.38, 0.5, 0.66, 0.8))
     return standby, caution, judgement if judged else None, danger

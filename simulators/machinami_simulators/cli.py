@@ -93,8 +93,8 @@ def simulate(
 ) -> None:
     """Play the devices of 街並市 (Namiki), a city that is not there.
 
-    300 paddy sensors, 60 river gauges, 120 people-flow receivers, 200 rental bikes and 20 ports publish over MQTT, each
-    in its maker's own format. Every device reports once within ten simulated seconds, then at its own interval.
+    300 paddy sensors, 60 river gauges, 120 people-flow receivers, 200 rental bikes and 20 ports publish over
+    MQTT, each in its maker's own format, once within ten simulated seconds and then at its own interval.
 
         machinami simulate --scenario heavy-rain --speed 10
 
@@ -167,7 +167,7 @@ def replay(
 ) -> None:
     """Publish recorded rows over MQTT as a device would, with their recorded times and all their defects.
 
-    Each row goes to the topic replay/RECORDING/DEVICE as a JSON object of strings, exactly as it stands in the file.
+    Each row goes to the topic replay/RECORDING/DEVICE as a JSON object of strings, as it stands in the file.
     Waits for every acknowledgement; exits with 1 when one did not come.
 
         machinami replay fukui-river 2023-07-13.csv --speed 600

@@ -7,8 +7,8 @@ from typing import TypeAlias
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from shapely import transform
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform
 
 Point: TypeAlias = tuple[float, float]
 Floats: TypeAlias = NDArray[np.float64]
@@ -36,11 +36,11 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     def wkt(self, shape: BaseGeometry) -> str:
         """The shape in degrees as WKT, longitude first."""
 
-        def to_degrees(x: float, y: float) -> Point:
-            lat, lon = self.place((x, y))
-            return lon, lat
+        def to_degrees(points: Floats) -> Floats:
+            lat, lon = self.degrees(points[:, 0], points[:, 1])
+            return np.round(np.column_stack([lon, lat]), 7)
 
-        return transform(to_degrees, shape).wkt
+        return transform(shape, to_degrees).wkt
 
 
 def curve(points: Sequence[Point], *, closed: bool = False) -> list[Point]:
@@ -64,6 +64,6 @@ def _spline(four: Floats, t: Floats) -> Floats:
 
 
 def turned(points: Floats, *, degrees: float, about: Point = (0.0, 0.0)) -> Floats:
-    """Points (n × 2, relative to nothing) turned counter-clockwise and moved so that (0, 0) lies at `about`."""
+    """Points (n × 2) turned counter-clockwise around (0, 0), which then lies at `about`."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return points @ np.array([[cos, sin], [-sin, cos]]) + np.array(about)

@@ -1,7 +1,7 @@
-"""The sender's ledger: every message that was sent and whether the broker acknowledged it, in one SQLite file a run.
+"""The sender's ledger: every message sent and whether the broker acknowledged it, one SQLite file a run.
 
-A message's row is committed before the message leaves, its acknowledgement after it has come. So a crash may leave
-sent rows unacknowledged, but never an acknowledged message without its row.
+A message's row is committed before the message leaves, its acknowledgement after it has come. So a crash may
+leave sent rows unacknowledged, but never an acknowledged message without its row.
 """
 
 import sqlite3
@@ -57,7 +57,7 @@ class Ledger:
         self._database.close()
 
     def write(self, messages: Sequence[Message]) -> range:
-        """Commit messages about to be sent, and the acknowledgements since the last time; gives their numbers."""
+        """Commit messages about to be sent and the acknowledgements since last time; gives their numbers."""
         numbers = range(self._next, self._next + len(messages))
         if not messages and not self._acknowledged:
             return numbers

@@ -65,7 +65,10 @@ def _basemap(city: City) -> _Rows:
 _FILES = (
     (
         "gauges",
-        "id name_ja name_en river lat lon standby_level_m caution_level_m evacuation_judgement_level_m danger_level_m",
+        (
+            "id name_ja name_en river lat lon"
+            " standby_level_m caution_level_m evacuation_judgement_level_m danger_level_m"
+        ),
         _gauges,
     ),
     ("receivers", "id place_id name_ja name_en lat lon", _receivers),

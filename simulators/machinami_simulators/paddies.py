@@ -41,19 +41,19 @@ class Paddies:
         """Let `dt` seconds pass until `now`; give what sensors report."""
         self._balance(now, dt)
         due = self._rota.due(now)
-        if not due.size:
+        if not due:
             return
         self._sent[due] += 1
-        depth = np.rint(self.depth[due] + self._random.normal(0, 1.0, due.size)).astype(int).tolist()
+        depth = np.rint(self.depth[due] + self._random.normal(0, 1.0, len(due))).astype(int).tolist()
         water = (
-            np.rint(100 * (self._water[due] + self._random.normal(0, 0.05, due.size))).astype(int).tolist()
+            np.rint(100 * (self._water[due] + self._random.normal(0, 0.05, len(due)))).astype(int).tolist()
         )
         air = (
-            np.rint(100 * (self._weather.air(now) + self._random.normal(0, 0.3, due.size)))
+            np.rint(100 * (self._weather.air(now) + self._random.normal(0, 0.3, len(due))))
             .astype(int)
             .tolist()
         )
-        for k, index in enumerate(due.tolist()):
+        for k, index in enumerate(due):
             name = self._names[index]
             payload = wire.paddy_uplink(
                 name, now, int(self._sent[index]), depth[k], (water[k], air[k]), int(self._battery[index])

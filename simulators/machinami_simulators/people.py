@@ -90,7 +90,7 @@ class People:
         self._random = np.random.default_rng(seed)
         self._rota = Rota(len(places), INTERVAL, start)
         self._receivers = [(receiver.id, f"ble-gateway-{receiver.area}") for receiver in city.receivers]
-        self._shapes = _hourly(places[i].kind for i in range(len(places)))
+        self._shapes = _hourly([place.kind for place in places])
         self._crowd = np.array([place.crowd for place in places]) * self._random.uniform(
             0.6, 1.0, len(places)
         )
@@ -117,7 +117,7 @@ class People:
         """Let `dt` seconds pass until `now`; give what receivers report."""
         self._leave(now)
         self._arrive(self.expected(now) * dt / self._dwell, now)
-        for receiver in self._rota.due(now).tolist():
+        for receiver in self._rota.due(now):
             name, gateway = self._receivers[receiver]
             payload = wire.receiver_report(now, f"{_GATEWAY_MAC + receiver:012X}", self._heard(receiver))
             yield Message(wire.PEOPLE_FLOW, gateway, f"minew/namiki/{name}/status", payload)
@@ -153,7 +153,7 @@ class People:
         return staff + [("Unknown", f"{address:012X}", loud) for address, loud in visitors]
 
 
-def _hourly(kinds: Iterator[str]) -> tuple[Floats, Floats]:
+def _hourly(kinds: list[str]) -> tuple[Floats, Floats]:
     """Weekday and weekend shapes of all receivers: (9 times of day × receivers), the last as the first."""
     shapes = [SHAPES[kind] for kind in kinds]
     weekday = np.array([(*shape.weekday, shape.weekday[0]) for shape in shapes]).T

@@ -13,14 +13,14 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of everything in the city file: a key that is not known is an error."""
 
 
-class Name(Written):
+class Name(Written, frozen=True, kw_only=True):
     """A name in Japanese and in English."""
 
     ja: str
     en: str
 
 
-class River(Written):
+class River(Written, frozen=True, kw_only=True):
     """A river from its spring to its mouth; `into` is the river that it joins at its last point."""
 
     id: str
@@ -33,7 +33,7 @@ class River(Written):
     into: str | None = None
 
 
-class District(Written):
+class District(Written, frozen=True, kw_only=True):
     """The pieces of land that hold `seeds`, when the land is cut along `borders`."""
 
     id: str
@@ -41,7 +41,7 @@ class District(Written):
     seeds: list[Point]
 
 
-class Road(Written):
+class Road(Written, frozen=True, kw_only=True):
     """A main road."""
 
     id: str
@@ -50,7 +50,7 @@ class Road(Written):
     closed: bool = False
 
 
-class StreetGrid(Written):
+class StreetGrid(Written, frozen=True, kw_only=True):
     """`columns` × `rows` blocks of `block` metres, turned by `angle` degrees, bent by `bend` metres."""
 
     id: str
@@ -63,7 +63,7 @@ class StreetGrid(Written):
     bend: float
 
 
-class StreetFan(Written):
+class StreetFan(Written, frozen=True, kw_only=True):
     """Streets along circles, joined by spokes."""
 
     id: str
@@ -75,14 +75,14 @@ class StreetFan(Written):
     spokes: int
 
 
-class Clearing(Written):
+class Clearing(Written, frozen=True, kw_only=True):
     """A circle without streets."""
 
     centre: Point
     radius: float
 
 
-class PaddyBlock(Written):
+class PaddyBlock(Written, frozen=True, kw_only=True):
     """`columns` × `rows` parcels of `parcel` metres from the south-west corner `origin`."""
 
     id: str
@@ -94,8 +94,8 @@ class PaddyBlock(Written):
     angle: float
 
 
-class Place(Written):
-    """Where people go. `kind` names its daily shape, `crowd` the devices in sight of a receiver at the peak."""
+class Place(Written, frozen=True, kw_only=True):
+    """Where people go. `kind` names its daily shape, `crowd` is what a receiver sees at the peak."""
 
     id: str
     name: Name
@@ -106,7 +106,7 @@ class Place(Written):
     crowd: float
 
 
-class Port(Written):
+class Port(Written, frozen=True, kw_only=True):
     """A bike port; `pull` is its share in starting and ending trips."""
 
     id: str
@@ -116,14 +116,14 @@ class Port(Written):
     pull: float
 
 
-class Bikes(Written):
+class Bikes(Written, frozen=True, kw_only=True):
     """The fleet."""
 
     count: int
     per_port: int
 
 
-class Plan(Written):
+class Plan(Written, frozen=True, kw_only=True):
     """A whole city file."""
 
     name_ja: str

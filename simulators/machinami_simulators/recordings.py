@@ -1,7 +1,7 @@
 """Recordings that can be replayed, and how a row of one becomes the message of a device.
 
-A row is sent as it stands in the file: a JSON object of strings, with the byte order mark in its first key, with empty
-cells and marks for missing values. What cannot be read is the connector's business, not ours.
+A row is sent as it stands in the file: a JSON object of strings, with the byte order mark in its first key,
+with empty cells and marks for missing values. What cannot be read is the connector's business, not ours.
 """
 
 import csv
@@ -57,7 +57,7 @@ RECORDINGS = {
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A message and its recorded time in seconds on the recording's own clock; None where that cannot be read."""
+    """A message and its recorded time, seconds on the recording's clock; None where that cannot be read."""
 
     time: float | None
     message: Message
@@ -114,7 +114,7 @@ def _lines(recording: Recording, path: Path) -> Iterator[list[str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
-            header = next(reader, [])
+            header = next(reader, list[str]())
             _check_columns(recording, path, header)
             yield header
             yield from filter(None, reader)

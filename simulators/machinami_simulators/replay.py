@@ -74,7 +74,7 @@ def play(
     Args:
         total: about how many rows there are, for the progress line.
         speed: recorded seconds in a second, ``math.inf`` for as fast as acknowledgements allow.
-        patience: seconds without an acknowledgement, while some are awaited, after which the broker counts as gone.
+        patience: seconds without an acknowledgement, while some are awaited, that count as a broker gone.
     """
     bar, watch = _Bar(total), _Patience(sender, patience)
     try:

@@ -1,7 +1,8 @@
-"""River gauges: rain becomes runoff, runoff a flood wave that travels from gauge to gauge down to the tidal mouth.
+"""River gauges: rain becomes runoff, runoff a flood wave that travels from gauge to gauge to the tidal mouth.
 
-Each catchment is a linear reservoir (Nash 1957, one cascade step); each reach between two gauges is another whose
-constant is its travel time; the level follows from the flow by Manning's exponent for a wide channel, h ~ Q^(3/5).
+Each catchment is a linear reservoir (a step of Nash's cascade, 1957); so is each reach between two gauges,
+with its travel time for a constant. The level follows from the flow as Manning's formula has it for a wide
+channel, h ~ Q^(3/5). Above the bank the water spreads: there the level rises a quarter as fast.
 """
 
 import math
@@ -50,11 +51,11 @@ class Rivers:
         """Let `dt` seconds pass until `now`; give what gauges report."""
         self._flow(now, dt)
         due = self._rota.due(now)
-        if not due.size:
+        if not due:
             return
-        levels = self.levels(now)[due] + self._random.normal(0, _NOISE_M, due.size)
+        levels = self.levels(now)[due] + self._random.normal(0, _NOISE_M, len(due))
         volts = 12.35 + 0.35 * math.sin(math.pi * max(0.0, (self._weather.local(now) - 6) / 12))
-        for index, level in zip(due.tolist(), levels.tolist(), strict=True):
+        for index, level in zip(due, levels.tolist(), strict=True):
             name = self._names[index]
             payload = wire.gauge_reading(now, max(level, 0.0), volts - index % 7 * 0.02)
             yield Message(wire.RIVER_GAUGE, name, f"ul/namiki-river/{name}/attrs", payload)
@@ -63,7 +64,9 @@ class Rivers:
         """True level above the bed at each gauge, metres."""
         share = self._storage / self._lag / (self._area * _BANKFULL * _RUNOFF)
         tide = _TIDE_M * (1 + math.sin(2 * math.pi * now / _TIDE_PERIOD))
-        return self._bank * share**0.6 + self._tidal * tide
+        height = share**0.6
+        spread = np.where(height > 1, 0.75 + 0.25 * height, height)
+        return self._bank * spread + self._tidal * tide
 
     def _flow(self, now: float, dt: float) -> None:
         wanted = _BASE + _RUNOFF * self._weather.rain(now)

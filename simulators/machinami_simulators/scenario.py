@@ -44,9 +44,9 @@ SCENARIOS = {
         Scenario(name="ordinary-day", description="people, bikes, paddies and a quiet river"),
         Scenario(
             name="heavy-rain",
-            description="a downpour on the Sagisawa: it passes its danger level within 20 minutes, the Nami follows",
+            description="a downpour on the Sagisawa, over its danger level within 20 minutes",
             storms=(
-                Storm(river="sagisawa", after=0, lasts=60 * _MINUTE, peak=170),
+                Storm(river="sagisawa", after=0, lasts=60 * _MINUTE, peak=140),
                 Storm(river="nami", after=5 * _MINUTE, lasts=60 * _MINUTE, peak=45),
                 Storm(river="enoki", after=10 * _MINUTE, lasts=40 * _MINUTE, peak=20),
             ),

@@ -115,8 +115,8 @@ class Sender:
     def _send(self) -> None:
         batch: list[tuple[Connection, Message]] = []
         for connection in list(self._filled.values()):
-            for _ in range(min(connection.room, len(connection.pending))):
-                batch.append((connection, connection.pending.popleft()))
+            number = min(connection.room, len(connection.pending))
+            batch += [(connection, connection.pending.popleft()) for _ in range(number)]
             if not connection.pending:
                 self._filled.pop(connection.name)
         numbers = self._ledger.write([message for _, message in batch])

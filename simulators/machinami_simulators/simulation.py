@@ -16,7 +16,7 @@ _SLEPT = 600.0  # seconds that a real-time clock may lag before it is set on
 
 
 class Clock:
-    """Simulated time: it runs `speed` times as fast as the wall clock until it has caught up with the present.
+    """Simulated time: `speed` times as fast as the wall clock until it has caught up with the present.
 
     Args:
         start: simulated seconds since the epoch; a start in the future is never held back.

@@ -1,7 +1,7 @@
 """Ending on request: SIGTERM and SIGINT set a flag that the loops look at."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -17,7 +17,7 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Stop]:
+def stop_on_signals() -> Generator[Stop]:
     """Catch SIGTERM and SIGINT inside the block."""
     stop = Stop()
 

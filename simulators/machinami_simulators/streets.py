@@ -2,8 +2,9 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from shapely import LineString, MultiLineString, union_all
@@ -51,66 +52,71 @@ def cut(street: LineString, inside: BaseGeometry) -> list[LineString]:
 
 
 class StreetGraph:
-    """Crossings and the street pieces between them; answers the shortest way. Metres."""
+    """Points of streets and the straight pieces between them; answers the shortest way. Metres."""
 
     def __init__(self, lines: Iterable[LineString]) -> None:
-        merged = union_all(list(lines))
-        pieces = merged.geoms if isinstance(merged, MultiLineString) else [merged]
-        self._edges: dict[Point, list[tuple[Point, float, Floats]]] = defaultdict(list)
-        for piece in pieces:
-            path = np.round(np.array(piece.coords), 1)
-            start, end = _node(path[0]), _node(path[-1])
-            self._edges[start].append((end, piece.length, path))
-            self._edges[end].append((start, piece.length, path[::-1]))
-        self._keep_largest_part()
+        crossed = union_all([LineString(pair) for line in lines for pair in pairwise(line.coords)])
+        edges: dict[Point, dict[Point, float]] = defaultdict(dict)
+        for piece in crossed.geoms if isinstance(crossed, MultiLineString) else [crossed]:
+            start, end = (_node(point) for point in piece.coords)
+            if start != end:
+                edges[start][end] = edges[end][start] = piece.length
+        self._edges = _largest_part(edges)
         self._places = np.array(list(self._edges))
-
-    def _keep_largest_part(self) -> None:
-        left, largest = set(self._edges), set[Point]()
-        while left:
-            part = set(self._reach(next(iter(sorted(left)))))
-            left -= part
-            largest = max(largest, part, key=len)
-        self._edges = {node: edges for node, edges in self._edges.items() if node in largest}
 
     def __len__(self) -> int:
         return len(self._edges)
 
     def nearest(self, point: Point) -> Point:
-        """The crossing nearest to a point."""
+        """The point of the streets nearest to a point."""
         distance = np.hypot(self._places[:, 0] - point[0], self._places[:, 1] - point[1])
         return _node(self._places[int(distance.argmin())])
 
     def routes(self, start: Point, ends: Sequence[Point]) -> dict[Point, Floats]:
-        """The shortest ways from a crossing to others, each as a line (n × 2)."""
-        came = self._reach(start)
-        return {end: self._trace(came, end) for end in ends if end != start}
-
-    def _reach(self, start: Point) -> dict[Point, tuple[Point, Floats] | None]:
-        """Dijkstra's algorithm: each crossing that can be reached, with the last piece of the way there."""
-        came: dict[Point, tuple[Point, Floats] | None] = {}
-        ahead: list[tuple[float, Point, tuple[Point, int] | None]] = [(0.0, start, None)]
-        while ahead:
-            distance, node, last = heapq.heappop(ahead)
-            if node in came:
-                continue
-            came[node] = None if last is None else (last[0], self._edges[last[0]][last[1]][2])
-            for index, (other, length, _) in enumerate(self._edges[node]):
-                if other not in came:
-                    heapq.heappush(ahead, (distance + length, other, (node, index)))
-        return came
-
-    def _trace(self, came: dict[Point, tuple[Point, Floats] | None], end: Point) -> Floats:
-        pieces: list[Floats] = []
-        step = came[end]
-        while step is not None:
-            pieces.append(step[1])
-            step = came[step[0]]
-        whole = [pieces[-1]] + [piece[1:] for piece in reversed(pieces[:-1])]
-        return np.vstack(whole)
+        """The shortest ways from a point of the streets to others, each as a line (n × 2)."""
+        came = _reach(self._edges, start)
+        return {end: _trace(came, end) for end in ends if end != start}
 
 
-def _node(point: Floats) -> Point:
+_Edges: TypeAlias = Mapping[Point, Mapping[Point, float]]
+_Came: TypeAlias = dict[Point, Point | None]
+
+
+def _reach(edges: _Edges, start: Point) -> _Came:
+    """Dijkstra's algorithm: each point that can be reached, with the point before it on the shortest way."""
+    came: _Came = {}
+    ahead: list[tuple[float, Point, Point | None]] = [(0.0, start, None)]
+    while ahead:
+        distance, node, before = heapq.heappop(ahead)
+        if node in came:
+            continue
+        came[node] = before
+        for other, length in edges[node].items():
+            if other not in came:
+                heapq.heappush(ahead, (distance + length, other, node))
+    return came
+
+
+def _largest_part(edges: _Edges) -> _Edges:
+    """Without streets that nobody can ride to."""
+    left, largest = list(edges), _Came()
+    while left:
+        part = _reach(edges, left[0])
+        left = [node for node in left if node not in part]
+        largest = max(largest, part, key=len)
+    return {node: ends for node, ends in edges.items() if node in largest}
+
+
+def _trace(came: _Came, end: Point) -> Floats:
+    way: list[Point] = []
+    node: Point | None = end
+    while node is not None:
+        way.append(node)
+        node = came[node]
+    return np.array(way[::-1])
+
+
+def _node(point: Sequence[float] | Floats) -> Point:
     return round(float(point[0]), 1), round(float(point[1]), 1)
 
 
@@ -120,6 +126,6 @@ def lengths(line: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def pieces(line: Sequence[Point]) -> list[LineString]:
-    """A line as its straight pieces."""
-    return [LineString(pair) for pair in pairwise(line)]
+def along(line: Floats, lengths: Floats, metres: float) -> Point:
+    """The point of a line that lies `metres` from its start; `lengths` as above."""
+    return float(np.interp(metres, lengths, line[:, 0])), float(np.interp(metres, lengths, line[:, 1]))

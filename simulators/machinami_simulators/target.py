@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def broker(data_dir: Path, host: str | None, port: int | None) -> tuple[str, int
 
 
 @contextmanager
-def only_one(data_dir: Path, what: str) -> Iterator[None]:
+def only_one(data_dir: Path, what: str) -> Generator[None]:
     """Hold the lock of `what` on this data folder; the system lets go of it however the process ends.
 
     Raises:

@@ -15,8 +15,8 @@ _COLDEST = 25 * _DAY  # late January
 class Weather:
     """Rain in mm/h on each catchment and air temperature in °C, at seconds since the epoch.
 
-    Temperature is two sines, of the year and of the day, as an oceanic climate at 30° N has them. Showers come as
-    one draw for each hour and river, so that they do not depend on the length of a step.
+    Temperature is two sines, of the year and of the day, as an oceanic climate at 30° N has them. A shower is
+    drawn for an hour, whatever the length of a step.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ def timestamp(now: float) -> str:
 def paddy_uplink(
     device: str, now: float, count: int, depth_mm: int, temperatures: tuple[int, int], battery: int
 ) -> bytes:
-    """A LoRaWAN uplink as The Things Stack v3 passes it on; temperatures (water, air) in hundredths of a degree."""
+    """A LoRaWAN uplink as The Things Stack v3 passes it on; temperatures (water, air) in 0.01 °C."""
     frame = struct.pack(">hhhB", depth_mm, *temperatures, battery)
     return orjson.dumps(
         {
@@ -63,7 +63,7 @@ def receiver_report(now: float, gateway_mac: str, seen: list[tuple[str, str, int
 
 
 def bike_location(bike: str, now: float, place: tuple[float, float], speed_kmh: int, battery: int) -> bytes:
-    """OwnTracks location; like the app, it omits what is zero. Place is (latitude, longitude), battery percent."""
+    """OwnTracks location, without what is zero, as the app sends it. Place is (latitude, longitude)."""
     fix: dict[str, Any] = {
         "_type": "location",
         "tid": bike[-2:],

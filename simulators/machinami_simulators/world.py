@@ -26,7 +26,7 @@ class Asset(Protocol):
 
 
 class World:
-    """The city from `start` on. The same city, scenario, seed, speed and start give the same bytes in the same order.
+    """The city from `start` on. Same city, scenario, seed, speed and start: same bytes in the same order.
 
     Args:
         start: seconds since the epoch.
