@@ -1,5 +1,6 @@
 """Environment and machinami.toml; nothing else reads them. Also where a running city says its addresses."""
 
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettin
 from machinami.errors import Unavailable
 
 CITY_FILE = "city.json"
+PSEUDONYM_FILE = "pseudonym.key"
 
 
 def default_data_dir() -> Path:
@@ -38,6 +40,7 @@ class Settings(BaseSettings):
     tile_url: str = ""
     stream_max_bytes: int = 8 * 2**30
     stream_max_age_hours: int = 24
+    stream_keep_messages: int = 10_000
     batch_messages: int = 5_000
     batch_wait: float = 0.05
     query_timeout: float = 30.0
@@ -95,3 +98,17 @@ def read_city(data_dir: Path) -> City:
             value=str(data_dir),
             cure="Start one: machinami up",
         ) from None
+
+
+def pseudonym_secret(data_dir: Path) -> bytes:
+    """The secret that the daily keys for identifiers of people's devices come from; made at first use.
+
+    Whoever deletes the file makes all pseudonyms so far unlinkable to any device, for good.
+    """
+    target = data_dir / PSEUDONYM_FILE
+    if not target.exists():
+        part = target.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_bytes(secrets.token_bytes(32))
+        part.replace(target)
+    return target.read_bytes()

@@ -16,8 +16,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """A command that is imported only when it is called.
 
     Attributes:
-        target: ``module:attribute``: a function, a Typer app (a group of commands), or ``register``, which is
-            called with the command line and adds the command itself.
+        target: ``module:attribute``: a function, or a Typer app (a group of commands).
         help: its line in ``machinami --help``.
     """
 
@@ -38,8 +37,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         found = self._find()
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=self.name)
-        elif self.target.endswith(":register"):
-            found(app)
         else:
             app.command(self.name)(found)
 
@@ -73,9 +70,11 @@ COMMANDS = (
         name="prepare", target="machinami.cli.roles:prepare", help="Make or migrate database and stream."
     ),
     Command(name="connector", target="machinami.cli.connectors:app", help="List and check connectors."),
-    Command(name="import", target="machinami.cli.data:register", help="Load master data from CSV."),
-    Command(name="ledger", target="machinami.cli.data:register", help="What was sent, stored, missing."),
-    Command(name="quarantine", target="machinami.cli.data:register", help="What could not be read, and why."),
+    Command(name="import", target="machinami.cli.masters:import_", help="Load master data from CSV."),
+    Command(name="ledger", target="machinami.cli.ledger:ledger", help="What was sent, stored, missing."),
+    Command(
+        name="quarantine", target="machinami.cli.quarantine:app", help="What could not be read, and why."
+    ),
 )
 
 

@@ -27,7 +27,7 @@ from machinami.store.entities import (
     update_entities,
 )
 from machinami.store.history import Rows, Series, SeriesCatalog, SeriesKey, Stored, write_observations
-from machinami.store.intake import Progress, advance, write_quarantine
+from machinami.store.intake import Counters, Progress, advance, read_counters, write_quarantine
 from machinami.store.partitions import Month, Partitions, month_of
 from machinami.store.tenants import tenant_number
 
@@ -78,6 +78,10 @@ class Linkage:
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome | MachinamiError]:
         """Apply changes of an API request. See `commit`."""
         return self.commit(Batch(changes=changes)).outcomes
+
+    def counters(self, stream: str) -> Counters:
+        """How far a stream has been committed, and what was counted on the way."""
+        return read_counters(self._engine, stream)
 
     def commit(self, batch: Batch) -> Committed:
         """Store a batch in one transaction. A change that cannot be applied is answered, not raised.

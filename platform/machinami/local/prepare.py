@@ -8,7 +8,7 @@ import asyncio
 from machinami.settings import Settings, read_city
 from machinami.store.engine import open_engine
 from machinami.store.migrate import migrate
-from machinami.stream.client import open_stream
+from machinami.stream.client import StreamLimits, open_stream
 
 
 def prepare_city(settings: Settings) -> None:
@@ -27,6 +27,6 @@ def prepare_city(settings: Settings) -> None:
 
 
 async def _make_stream(settings: Settings, address: str, password: str) -> None:
-    limits = {"max_bytes": settings.stream_max_bytes, "max_age_hours": settings.stream_max_age_hours}
-    async with open_stream(address, password, **limits):
+    limits = StreamLimits(size=settings.stream_max_bytes, age_hours=settings.stream_max_age_hours)
+    async with open_stream(address, password, limits):
         pass

@@ -34,13 +34,31 @@ from machinami.stream.topics import subject_of, topic_of
 STREAM = "$MQTT_msgs"
 PREFIX = "$MQTT.msgs."
 USER = "city"
+_QOS0_QUEUE = "machinami-qos0"
 _FETCH_BYTES = 32 * 2**20
 _CONSUMER_IDLE = timedelta(minutes=5)
 
 
-class StreamState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the stream holds: sequence numbers of the first and last message, count, and bytes on disk."""
+class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much the stream holds at most.
 
+    Attributes:
+        size: bytes on disk; when they are used up, publishers are not acknowledged any more.
+        age_hours: older messages go even when nobody has read them.
+    """
+
+    size: int = 8 * 2**30
+    age_hours: int = 24
+
+
+class StreamState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stream holds: sequence numbers of the first and last message, count, and bytes on disk.
+
+    Attributes:
+        name: tells this stream from one made anew in an empty folder, whose numbers begin again.
+    """
+
+    name: str
     first: int
     last: int
     messages: int
@@ -65,11 +83,15 @@ class MessageStream:
             Unavailable: the broker does not answer.
         """
         try:
-            state = (await self._stream.get_info()).state
+            info = await self._stream.get_info()
         except NatsrpyBaseError as error:
             raise _unavailable(error) from error
         return StreamState(
-            first=state.first_sequence, last=state.last_sequence, messages=state.messages, size=state.bytes
+            name=f"{STREAM}@{info.created}",
+            first=info.state.first_sequence,
+            last=info.state.last_sequence,
+            messages=info.state.messages,
+            size=info.state.bytes,
         )
 
     async def fetch(self, after: int, limit: int, wait: float) -> list[Message]:
@@ -114,6 +136,17 @@ class MessageStream:
             self._next = messages[-1].sequence + 1
         return messages
 
+    async def take_in_qos0(self) -> None:
+        """Put QoS 0 messages into the stream, which takes in by itself only what is acknowledged; never ends.
+
+        QoS 0 is at most once: what arrives while nobody runs this is gone, as MQTT allows. Several processes
+        may run it; each message is taken in by one of them.
+        """
+        async with self._nats.subscribe(">", queue=_QOS0_QUEUE) as messages:
+            async for message in messages:
+                if message.headers.get("Nmqtt-Pub") == "0":
+                    await self._jetstream.publish(PREFIX + message.subject, message.payload)
+
     async def publish(self, topic: str, payload: bytes) -> None:
         """Put a message into the stream as if a device had sent it; returns when it is stored.
 
@@ -153,24 +186,24 @@ def _unavailable(error: NatsrpyBaseError) -> Unavailable:
 
 @asynccontextmanager
 async def open_stream(
-    address: str, password: str, *, max_bytes: int = 8 * 2**30, max_age_hours: int = 24
+    address: str, password: str, limits: StreamLimits | None = None
 ) -> AsyncGenerator[MessageStream]:
-    """Connect, and create the stream where it is not there yet.
+    """Connect to the stream of a running city.
 
     Args:
         address: host:port of the NATS client port.
         password: of the user `USER`.
-        max_bytes: the stream's size at most; when it is full, publishers are not acknowledged any more.
-        max_age_hours: messages older than this go even when nobody has read them.
+        limits: create the stream with these, or give them to the one there is; None takes it as it is.
 
     Raises:
-        Unavailable: the broker does not answer.
+        Unavailable: the broker does not answer, or has no stream yet.
     """
     nats = Nats(addrs=[f"nats://{address}"], user_and_pass=(USER, password))
     try:
         await nats.startup()
         jetstream = await nats.jetstream()
-        stream = await jetstream.streams.create_or_update(_config(max_bytes, max_age_hours))
+        streams = jetstream.streams
+        stream = await (streams.create_or_update(_config(limits)) if limits else streams.get(STREAM))
     except NatsrpyBaseError as error:
         raise _unavailable(error) from error
     try:
@@ -179,14 +212,14 @@ async def open_stream(
         await nats.shutdown()
 
 
-def _config(max_bytes: int, max_age_hours: int) -> StreamConfig:
+def _config(limits: StreamLimits) -> StreamConfig:
     return StreamConfig(
         name=STREAM,
         subjects=[PREFIX + ">"],
         storage=StorageType.FILE,
         retention=RetentionPolicy.LIMITS,
         discard=DiscardPolicy.NEW,
-        max_bytes=max_bytes,
-        max_age=timedelta(hours=max_age_hours),
+        max_bytes=limits.size,
+        max_age=timedelta(hours=limits.age_hours),
         allow_direct=True,
     )

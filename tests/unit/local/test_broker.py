@@ -16,7 +16,7 @@ import psutil
 import pytest
 from machinami.errors import Unavailable
 from machinami.local.broker import Broker
-from machinami.stream.client import STREAM, open_stream
+from machinami.stream.client import STREAM, StreamLimits, open_stream
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def publish(client: mqtt.Client, topic: str, payload: bytes = b"1", qos: int = 1
 
 
 async def make_stream(broker: Broker) -> None:
-    async with open_stream(broker.nats, broker.password, max_bytes=2**30):
+    async with open_stream(broker.nats, broker.password, StreamLimits(size=2**30)):
         pass
 
 

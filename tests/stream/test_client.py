@@ -1,0 +1,71 @@
+import asyncio
+
+import pytest
+from devices import publish
+from machinami.errors import Unavailable
+from machinami.local.broker import Broker
+from machinami.stream.client import MessageStream, StreamLimits, open_stream
+
+
+async def test_what_devices_publish_is_read_in_order(broker: Broker, stream: MessageStream) -> None:
+    await asyncio.to_thread(publish, broker, [(f"any/topic.{n % 7}", b"%d" % n) for n in range(500)])
+    messages = await stream.fetch(0, 300, 1)
+    messages += await stream.fetch(messages[-1].sequence, 300, 1)
+    assert [message.sequence for message in messages] == list(range(1, 501))
+    assert [message.payload for message in messages] == [b"%d" % n for n in range(500)]
+    assert messages[8].topic == "any/topic.1"
+    assert messages[0].received_at.tzinfo is not None
+
+
+async def test_reading_starts_wherever_it_is_told(broker: Broker, stream: MessageStream) -> None:
+    await asyncio.to_thread(publish, broker, [("t", b"%d" % n) for n in range(10)])
+    for after in (7, 2, 2):
+        assert (await stream.fetch(after, 1, 1))[0].sequence == after + 1
+
+
+async def test_an_empty_stream_answers_with_nothing(stream: MessageStream) -> None:
+    assert await stream.fetch(0, 10, 0.2) == []
+
+
+async def test_qos_2_and_qos_0_come_in_as_well(broker: Broker, stream: MessageStream) -> None:
+    tap = asyncio.create_task(stream.take_in_qos0())
+    await asyncio.sleep(0.2)  # the subscription has no sign of its own that it stands
+    await asyncio.to_thread(publish, broker, [("q/2", b"two")], qos=2)
+    await asyncio.to_thread(publish, broker, [("q/1", b"one")], qos=1)
+    await asyncio.to_thread(publish, broker, [("q/0", b"zero")], qos=0)
+    found: list[bytes] = []
+    while len(found) < 3:
+        found += [message.payload for message in await stream.fetch(len(found), 10, 5)]
+    tap.cancel()
+    assert sorted(found) == [b"one", b"two", b"zero"]
+
+
+async def test_acknowledged_messages_survive_a_killed_broker(broker: Broker, stream: MessageStream) -> None:
+    await asyncio.to_thread(publish, broker, [("t", b"%d" % n) for n in range(2000)])
+    assert broker.process is not None
+    broker.process.kill()
+    broker.process.wait()
+    broker.start()
+    async with open_stream(broker.nats, broker.password) as again:
+        assert (await again.state()).messages == 2000
+
+
+async def test_forgetting_keeps_what_follows(broker: Broker, stream: MessageStream) -> None:
+    await asyncio.to_thread(publish, broker, [("t", b"x")] * 10)
+    await stream.forget(4)
+    assert (await stream.state()).first == 5
+
+
+async def test_a_stream_made_anew_has_another_name(broker: Broker, stream: MessageStream) -> None:
+    before = (await stream.state()).name
+    assert (await stream.state()).name == before
+    await stream._jetstream.streams.delete("$MQTT_msgs")
+    await asyncio.sleep(1.1)  # the server tells the time of a stream's making in seconds
+    async with open_stream(broker.nats, broker.password, StreamLimits()) as anew:
+        assert (await anew.state()).name != before
+
+
+async def test_a_broker_that_is_not_there_is_said() -> None:
+    with pytest.raises(Unavailable, match="broker"):
+        async with open_stream("127.0.0.1:1", "secret"):
+            pass
