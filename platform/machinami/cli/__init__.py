@@ -4,6 +4,7 @@ Only the command that is called is imported: `machinami --help` stays fast, and 
 loaded troubles nobody but its caller.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,12 +34,23 @@ def _root() -> None:
     """Holds the help text; without it a single command would become the whole program."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> None:
+    """The program ``machinami``: runs the command that was typed and ends with its exit code."""
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "natsrpy" in sys.modules:
+        # Its threads may still be letting go of Python objects; one that does so while the interpreter is
+        # taken down aborts the process (seen in a third of short commands). So it is not taken down.
+        os._exit(code)
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. Errors raised on purpose are one or two lines, never a traceback."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    called = next((argument for argument in given if not argument.startswith("-")), None)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
     try:
-        app(called)(args=given, prog_name="machinami")
+        app(called)(args=list(arguments), prog_name="machinami")
     except MachinamiError as error:
         print_error(error)
         return error.exit_code

@@ -58,6 +58,7 @@ class Role:
         self.state = State.STARTING
         self.restarts = 0
         self._backoff = _FIRST_BACKOFF
+        self._shown: Sequence[str] = ()
         self._started = 0.0
         self._due = 0.0
 
@@ -108,8 +109,12 @@ class Role:
     def _wait(self, screen: Screen, how: str, lines: Sequence[str]) -> None:
         self.state = State.WAITING
         self._due = time.monotonic() + self._backoff
-        shown = [f"  {self.service.name} | {line}" for line in lines]
-        screen.say("\n".join([*shown, f"{self.service.name:<10} {how}; starts again in {self._backoff:g} s"]))
+        news = lines if lines != self._shown else ()  # the same end again is not worth reading twice
+        self._shown = lines
+        quoted = [f"  {self.service.name} | {line}" for line in news]
+        screen.say(
+            "\n".join([*quoted, f"{self.service.name:<10} {how}; starts again in {self._backoff:g} s"])
+        )
         self._backoff = min(2 * self._backoff, _LAST_BACKOFF)
 
 
