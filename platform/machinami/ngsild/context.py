@@ -31,19 +31,19 @@ _MEMO_LIMIT = 20_000  # names that clients invent must not fill the memory
 _CORE = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/v1/ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
 
 
-class _Memo(dict[str, str]):
-    """A dict that computes what it lacks and keeps a bounded number of answers."""
+class _Names(dict[str, str]):
+    """IRI → name as a dict that computes what it lacks and keeps a bounded number of answers."""
 
-    def __init__(self, known: Mapping[str, str], compute: Callable[[str], str]) -> None:
+    def __init__(self, known: Mapping[str, str], compact: Callable[[str], str]) -> None:
         super().__init__(known)
-        self._compute = compute
+        self._compact = compact
         self._limit = len(known) + _MEMO_LIMIT
 
-    def __missing__(self, key: str) -> str:
-        value = self._compute(key)
+    def __missing__(self, iri: str) -> str:
+        name = self._compact(iri)
         if len(self) < self._limit:
-            self[key] = value
-        return value
+            self[iri] = name
+        return name
 
 
 class Context:
@@ -52,11 +52,10 @@ class Context:
     Attributes:
         source: what to put into a Link header (a URL) or an ``@context`` member.
         terms: all definitions by term.
-        iris: name → IRI as a dict that knows every name; see `expand`.
-        names: IRI → name likewise; see `compact`. For loops that must be fast.
+        names: IRI → name for every IRI, as `compact` but for loops that must be fast.
     """
 
-    __slots__ = ("_prefixes", "iris", "names", "source", "terms")
+    __slots__ = ("_prefixes", "names", "source", "terms")
 
     def __init__(self, source: Source, terms: Mapping[str, Term]) -> None:
         self.source = source
@@ -64,26 +63,33 @@ class Context:
         self._prefixes = {term: entry.iri for term, entry in terms.items() if entry.prefix and entry.iri}
         # The shortest, then least, of several terms for one IRI is set last and stays (JSON-LD 1.1 API, 4.3).
         ordered = sorted(terms, key=lambda term: (len(term), term), reverse=True)
-        known = [(term, iri) for term in ordered if (iri := terms[term].iri)]
-        self.iris: dict[str, str] = _Memo(dict(known), self._expand)
-        self.names: dict[str, str] = _Memo({iri: term for term, iri in known}, self._compact)
+        known = {iri: term for term in ordered if (iri := terms[term].iri)}
+        self.names: dict[str, str] = _Names(known, self._compact)
 
-    def expand(self, name: str) -> str:
+    def expand(self, name: str, field: str = "") -> str:
         """Name of a type or an attribute → IRI.
 
         A term of the @context, a compact IRI (``ex:level``) or an absolute IRI; any other name goes to the
-        default vocabulary. Raises BadRequestData for what breaks the grammar of names (clause 4.6.2).
+        default vocabulary.
+
+        Raises:
+            BadRequestData: naming `field`, or the name itself, which breaks the grammar (clause 4.6.2).
         """
-        return self.iris[name]
+        entry = self.terms.get(name)
+        if entry is None:
+            return self._expand(name, field or name)
+        if entry.iri is None:
+            raise _bad_name(field or name, name, "is mapped to null by the @context", "Choose another name")
+        return entry.iri
 
-    def expand_type(self, name: str) -> str:
+    def expand_type(self, name: str, field: str = "type") -> str:
         """Name of an entity type → IRI; see `expand`."""
-        return self.iris[name]
+        return self.expand(name, field)
 
-    def expand_value(self, value: str) -> str:
+    def expand_value(self, value: str, field: str = "") -> str:
         """Value that is coerced to an IRI (VocabProperty): as `expand`, but any text will do."""
         known = value in self.terms or ":" in value or NAME.fullmatch(value)
-        return self.iris[value] if known else DEFAULT_VOCABULARY + value
+        return self.expand(value, field) if known else DEFAULT_VOCABULARY + value
 
     def compact(self, iri: str) -> str:
         """IRI → the shortest name this @context has for it, else the IRI itself."""
@@ -94,18 +100,17 @@ class Context:
         entry = self.terms.get(name)
         return entry.type if entry else None
 
-    def _expand(self, name: str) -> str:
-        if name in self.terms:
-            raise _bad_name(
-                name, "is mapped to null by the @context", "Choose another name or mend the @context"
-            )
+    def _expand(self, name: str, field: str) -> str:
+        """IRI of a name without a definition of its own."""
         prefix, _, suffix = name.partition(":")
         if suffix and prefix in self._prefixes and not suffix.startswith("//"):
             return self._prefixes[prefix] + suffix
         if is_uri(name):
             return name
         if not NAME.fullmatch(name):
-            raise _bad_name(name, "is not a name", "Start with a letter, go on with letters, digits and _")
+            raise _bad_name(
+                field, name, "is not a name", "Start with a letter, go on with letters, digits, _"
+            )
         return DEFAULT_VOCABULARY + name
 
     def _compact(self, iri: str) -> str:
@@ -186,8 +191,8 @@ def _malformed(value: object, what: str, cure: str) -> BadRequestData:
     return BadRequestData(f"The @context {what}: {value!r:.200}", field="@context", value=value, cure=cure)
 
 
-def _bad_name(name: str, what: str, cure: str) -> BadRequestData:
-    return BadRequestData(f"The name {name!r} {what}", field=name, value=name, cure=cure)
+def _bad_name(field: str, name: str, what: str, cure: str) -> BadRequestData:
+    return BadRequestData(f"The name {name!r} {what}", field=field, value=name, cure=cure)
 
 
 CORE = Context(CORE_URL, define_terms([CORE_DOCUMENT["@context"]]))

@@ -1,34 +1,32 @@
 """Attribute instances as clients write them → instances as `machinami.model` keeps them (clause 4.5)."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import NotSupported
 from machinami.model import Instance
 from machinami.ngsild.context import CORE, Context
-from machinami.ngsild.geometry import check_geometry, looks_like_geometry
+from machinami.ngsild.geometry import looks_like_geometry
 from machinami.ngsild.terms import (
     DEFAULT_INSTANCE,
     GEO_ATTRIBUTES,
     KINDS,
+    NAME_MEMBERS,
     NGSI_NULL,
     NON_REIFIED,
     SYSTEM_MEMBERS,
     VALUE_MEMBERS,
     Kind,
-    check_uri,
 )
-from machinami.ngsild.times import clean_time
+from machinami.ngsild.values import MEMBER_CHECKS, VALUE_CHECKS, wrong
 
 _PASSED_OVER = SYSTEM_MEMBERS | {"type", "lang"}
 _COMMON = frozenset({"observedAt", "datasetId"})
 _WRAPPED = frozenset({"languageMap", "vocab", "json"})  # value members that the simplified form keeps
 _RESERVED_IRIS = frozenset(CORE.expand(member) for member in NON_REIFIED)
 _GEO_IRIS = frozenset(CORE.expand(term) for term in GEO_ATTRIBUTES)
-_LANGUAGE_TAG = re.compile(r"@none|[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")  # RFC 5646, the grammar's outline
 
 
 _Part: TypeAlias = tuple[Kind | None, dict[str, Any], str]
@@ -60,11 +58,11 @@ class Reader:
 
     def add(self, into: dict[str, Any], name: str, document: object, path: str) -> None:
         """Reads the attribute `name` and puts its instances into `into` under its IRI."""
-        iri = self.context.expand(name)
+        iri = self.context.expand(name, path)
         if name in NON_REIFIED or iri in _RESERVED_IRIS or iri.startswith("@"):
-            raise _wrong(path, name, "is a term of the standard, no attribute name", "Choose another name")
+            raise wrong(path, name, "is a term of the standard, no attribute name", "Choose another name")
         if iri in into:
-            raise _wrong(path, name, f"is given twice, as {iri}", "Keep one of the two")
+            raise wrong(path, name, f"is given twice, as {iri}", "Keep one of the two")
         into[iri] = self.read(name, document, path)
 
     def read(self, name: str, document: object, path: str) -> list[Instance]:
@@ -85,7 +83,7 @@ class Reader:
         ):
             for index, entry in enumerate(cast("list[object]", document)):
                 if not isinstance(entry, dict):
-                    raise _wrong(f"{path}[{index}]", entry, "is no instance", 'Write it as {"value": …}')
+                    raise wrong(f"{path}[{index}]", entry, "is no instance", 'Write it as {"value": …}')
                 yield self._part(cast("object", entry), f"{path}[{index}]")
         elif views := _views(cast("object", document)):
             for dataset, view in views.items():
@@ -116,7 +114,7 @@ class Reader:
             return KINDS[given], members
         if self.rules.simplified:
             return KINDS["Property"], {"value": members}
-        raise _wrong(f"{path}.type", given, "is no kind of attribute", f"Use one of {', '.join(KINDS)}")
+        raise wrong(f"{path}.type", given, "is no kind of attribute", f"Use one of {', '.join(KINDS)}")
 
     def _instance(self, kind: Kind | None, members: dict[str, Any], path: str) -> Instance:
         instance: Instance = {}
@@ -131,28 +129,37 @@ class Reader:
 
     def _value(self, kind: Kind, value: object, path: str) -> object:
         if value is None:
-            raise _wrong(path, value, "is missing or null", f"A {kind.name} needs {kind.member}")
+            raise wrong(path, value, "is missing or null", f"A {kind.name} needs {kind.member}")
         if value == NGSI_NULL and (self.rules.nulls or self.rules.history):
             return value
-        return _VALUE_READERS[kind.name](value, path, self.context)
+        return self._coerced(kind.member, VALUE_CHECKS[kind.name](value, path), path)
+
+    def _coerced(self, member: str, value: Any, path: str) -> object:
+        """Names among the members, expanded (clause 5.5.7)."""
+        if member not in NAME_MEMBERS or value == NGSI_NULL:
+            return value
+        if isinstance(value, list):
+            return [self.context.expand_value(name, path) for name in cast("list[str]", value)]
+        return self.context.expand_value(value, path)
 
     def _add_member(self, instance: Instance, kind: Kind | None, name: str, value: object, path: str) -> None:
         if name not in NON_REIFIED:
             self.add(instance, name, value, path)
         elif name == "expiresAt":
             raise NotSupported("Transient attributes are not supported yet", field=path, cure="Leave it out")
-        elif name not in _COMMON and not (name in _MEMBER_READERS and (kind is None or name in kind.extras)):
+        elif name not in MEMBER_CHECKS or not (kind is None or name in kind.extras | _COMMON):
             whose = kind.name if kind else "partial update"
-            raise _wrong(path, value, f"is not allowed in a {whose}", f"Leave out {name}")
-        elif value != DEFAULT_INSTANCE or name != "datasetId":
-            keep = value == NGSI_NULL and self.rules.nulls
-            instance[name] = value if keep else _MEMBER_READERS[name](value, path, self.context)
+            raise wrong(path, value, f"is not allowed in a {whose}", f"Leave out {name}")
+        elif value == NGSI_NULL and self.rules.nulls:
+            instance[name] = value
+        elif (name, value) != ("datasetId", DEFAULT_INSTANCE):
+            instance[name] = self._coerced(name, MEMBER_CHECKS[name](value, path), path)
 
     def _check_geo(self, name: str, instance: Instance, path: str) -> None:
         if instance.get("type", "GeoProperty") == "GeoProperty" or instance.get("value") == NGSI_NULL:
             return
         if self.context.expand(name) in _GEO_IRIS:
-            raise _wrong(path, instance.get("value"), "is a GeoProperty always", "Give it a GeoJSON geometry")
+            raise wrong(path, instance.get("value"), "is a GeoProperty always", "Give it a GeoJSON geometry")
 
 
 def _is_instance(entry: object) -> bool:
@@ -200,113 +207,5 @@ def _check_datasets(instances: list[Instance], path: str) -> None:
         dataset = instance.get("datasetId")
         if dataset in seen:
             what = f"datasetId {dataset}" if dataset else "an instance without datasetId"
-            raise _wrong(path, dataset, f"has {what} twice", "Give each instance a datasetId of its own")
+            raise wrong(path, dataset, f"has {what} twice", "Give each instance a datasetId of its own")
         seen.add(dataset)
-
-
-def _plain(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
-    return value
-
-
-def _geometry(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
-    return check_geometry(value, path)
-
-
-def _uri(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
-    return check_uri(value, path)
-
-
-def _time(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
-    return clean_time(value, path)
-
-
-def _text(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
-    if not isinstance(value, str) or not value:
-        raise _wrong(path, value, "is not a text", "Write a string, such as CEL")
-    return value
-
-
-def _uris(value: object, path: str, context: Context) -> object:
-    """A URI or several."""
-    if isinstance(value, list):
-        return [check_uri(entry, path) for entry in _filled(cast("list[object]", value), path)]
-    return _uri(value, path, context)
-
-
-def _name(value: object, path: str, context: Context) -> object:
-    """A name that is coerced to an IRI, or several."""
-    if isinstance(value, list):
-        return [_name(entry, path, context) for entry in _filled(cast("list[object]", value), path)]
-    if not isinstance(value, str) or not value:
-        raise _wrong(path, value, "is neither a name nor a list of names", "Write a name or an IRI")
-    return context.expand_value(value)
-
-
-def _language_map(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - as above
-    if not isinstance(value, dict) or not value:
-        raise _wrong(
-            path, value, "is no map of languages", 'Write an object such as {"ja": "街", "en": "town"}'
-        )
-    for tag, text in cast("dict[str, object]", value).items():
-        if not _LANGUAGE_TAG.fullmatch(tag):
-            raise _wrong(f"{path}.{tag}", tag, "is no language tag", "Use RFC 5646 tags, such as ja or pt-BR")
-        texts = cast("list[object]", text) if isinstance(text, list) else [text]
-        if not all(isinstance(entry, str) for entry in texts):
-            raise _wrong(f"{path}.{tag}", text, "is neither a text nor a list of texts", "Write a string")
-    return cast("dict[str, Any]", value)
-
-
-def _json(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
-    if not isinstance(value, dict | list):
-        raise _wrong(path, value, "is neither a JSON object nor an array", "Use a Property for a plain value")
-    return cast("object", value)
-
-
-def _list(value: object, path: str, context: Context) -> object:  # noqa: ARG001 - one signature for the table
-    if not isinstance(value, list):
-        raise _wrong(path, value, "is not a list", "Write an array")
-    return cast("list[object]", value)
-
-
-def _object_list(value: object, path: str, context: Context) -> object:
-    """URIs, each bare or as ``{"object": URI}`` (clause 4.5.22)."""
-    entries = cast("list[object]", _list(value, path, context))
-    return [check_uri(_unwrapped(entry), path) for entry in entries]
-
-
-def _unwrapped(entry: object) -> object:
-    if isinstance(entry, dict) and list(cast("dict[str, object]", entry)) == ["object"]:
-        return cast("dict[str, object]", entry)["object"]
-    return cast("object", entry)
-
-
-def _filled(entries: list[object], path: str) -> list[object]:
-    if not entries:
-        raise _wrong(path, entries, "is an empty list", "Name at least one, or leave the attribute out")
-    return entries
-
-
-def _wrong(path: str, value: Any, what: str, cure: str) -> BadRequestData:
-    return BadRequestData(f"{path} {what}: {value!r:.200}", field=path, value=value, cure=cure)
-
-
-_Read = Callable[[object, str, Context], object]
-
-_VALUE_READERS: dict[str, _Read] = {
-    "Property": _plain,
-    "GeoProperty": _geometry,
-    "Relationship": _uris,
-    "LanguageProperty": _language_map,
-    "VocabProperty": _name,
-    "JsonProperty": _json,
-    "ListProperty": _list,
-    "ListRelationship": _object_list,
-}
-
-_MEMBER_READERS: dict[str, _Read] = {
-    "observedAt": _time,
-    "datasetId": _uri,
-    "unitCode": _text,
-    "valueType": _name,
-    "objectType": _name,
-}

@@ -1,13 +1,12 @@
 """Queries asked of entities in memory (clause 4.9): for subscriptions and for what SQL cannot say."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, time
-from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias, cast
 
 from machinami.model import Entity, Instance, format_time
+from machinami.ngsild.patterns import found
 from machinami.ngsild.query import And, Comparison, Exists, Node, Operator, Or, Path, Range, Value
 from machinami.ngsild.terms import KINDS
 from machinami.ngsild.times import comparable_moment, literal_moment
@@ -29,7 +28,11 @@ _ONLY_EQUALITY = frozenset({"Relationship", "ListRelationship"})
 
 
 def matches(node: Node, entity: Entity) -> bool:
-    """Whether the entity meets the query. Of several instances of an attribute, one that does is enough."""
+    """Whether the entity meets the query. Of several instances of an attribute, one that does is enough.
+
+    Raises:
+        TooComplexQuery: a pattern takes too long.
+    """
     match node:
         case And():
             return all(matches(each, entity) for each in node.nodes)
@@ -91,13 +94,8 @@ def _holds(comparison: Comparison, kind: str, candidates: Candidates) -> bool:
     if operator in _ORDERS:
         return any(_ordered(_ORDERS[operator], candidate, operand) for candidate in candidates)
     texts = [candidate for candidate in candidates if isinstance(candidate, str)]
-    found = [_pattern(str(operand)).search(text) is not None for text in texts]
-    return any(found) if operator is Operator.MATCH else bool(found) and not any(found)
-
-
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
+    hit = any(found(str(operand), text) for text in texts)
+    return hit if operator is Operator.MATCH else bool(texts) and not hit
 
 
 def _any_equal(candidates: Candidates, operands: Sequence[Value | Range]) -> bool:

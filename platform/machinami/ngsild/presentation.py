@@ -11,7 +11,7 @@ from machinami.model import Instance
 from machinami.ngsild.geometry import looks_like_geometry
 from machinami.ngsild.instances import is_bare_value
 from machinami.ngsild.languages import choose_language
-from machinami.ngsild.terms import DEFAULT_INSTANCE, KINDS, NGSI_NULL
+from machinami.ngsild.terms import DEFAULT_INSTANCE, KINDS, NAME_MEMBERS, NGSI_NULL
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -31,7 +31,7 @@ _AS_IS = frozenset(
     | {"instanceId", "deletedAt", "lang"}
 )
 _SYSTEM = frozenset({"createdAt", "modifiedAt"})
-_NAMES = frozenset({"vocab", "objectType", "valueType", "previousVocab"})
+_NAMES = NAME_MEMBERS | {"previousVocab"}
 _WRAPPED = frozenset({"languageMap", "json", "vocab"})  # value members that the simplified form names
 
 

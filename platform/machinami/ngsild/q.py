@@ -13,6 +13,7 @@ import orjson
 from machinami.errors import BadRequestData, NotSupported
 from machinami.ngsild.context import Context
 from machinami.ngsild.matching import matches
+from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.query import And, Comparison, Exists, Node, Operator, Or, Path, Range, Value
 from machinami.ngsild.terms import NAME, NON_REIFIED, TIME_MEMBERS, is_uri
 from machinami.ngsild.times import comparable_moment, literal_moment
@@ -36,9 +37,6 @@ MAX_LENGTH = 16_384
 
 MAX_NESTING = 32
 """Parentheses within parentheses."""
-
-MAX_PATTERN = 512
-"""Characters of a regular expression."""
 
 _ATTRIBUTE = re.compile(rf"{NAME.pattern}(?::{NAME.pattern})?")
 _MEMBER = re.compile(r"[^\[\].\"\s]+")
@@ -193,10 +191,10 @@ class _Parser:
         return (literal_moment(text) if target in TIME_MEMBERS else None) or text
 
     def number(self, digits: str) -> int | float:
-        number = orjson.loads(digits)
-        if not isinstance(number, int | float):
+        try:
+            return orjson.loads(digits)
+        except orjson.JSONDecodeError:
             self.fail(f"has a number out of range: {digits}")
-        return number
 
     def unquoted(self, quoted: str) -> str:
         try:
@@ -210,13 +208,7 @@ class _Parser:
     def pattern(self) -> str:
         quoted = self.take(_QUOTED)
         pattern = self.unquoted(quoted) if quoted is not None else self.bare_pattern()
-        if not 0 < len(pattern) <= MAX_PATTERN or "\0" in pattern:
-            self.fail(f"needs a pattern of 1 to {MAX_PATTERN} characters")
-        try:
-            re.compile(pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            self.fail(f"has a pattern that is no regular expression ({error})")
-        return pattern
+        return check_pattern(pattern, "q")
 
     def bare_pattern(self) -> str:
         start, depth, in_brackets = self.at, 0, False

@@ -72,6 +72,9 @@ SYSTEM_MEMBERS = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"
 TIME_MEMBERS = frozenset({"observedAt", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 """The non-reified temporal properties (clause 4.8)."""
 
+NAME_MEMBERS = frozenset({"vocab", "valueType", "objectType"})
+"""Members whose values are names, kept expanded."""
+
 OUTPUT_MEMBERS = frozenset(
     {"entity", "entityList"} | {f"previous{kind.member[0].upper()}{kind.member[1:]}" for kind in _KINDS}
 )

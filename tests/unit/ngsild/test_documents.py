@@ -1,55 +1,260 @@
-"""Entities in, entities out: every kind of attribute in every representation (clause 4.5)."""
+"""What documents are read as, and why others are refused (clauses 4.5, 4.6, 5.4 and 5.5.4)."""
+
+from typing import Any
 
 import pytest
-from machinami.errors import BadRequestData
-from machinami.ngsild.context import CORE
-from machinami.ngsild.documents import read_entity
-from machinami.ngsild.render import Representation, render_entity
+from machinami.errors import BadRequestData, NotSupported
+from machinami.ngsild.content import MAX_DEPTH
+from machinami.ngsild.context import CORE, build_context
+from machinami.ngsild.documents import read_attribute, read_entity, read_fragment, read_temporal
+from machinami.ngsild.terms import NGSI_NULL, is_null
 
-GAUGE = {
-    "id": "urn:ngsi-ld:FloodMonitoring:namiki:1",
-    "type": ["FloodMonitoring", "Device"],
-    "scope": "/namiki/north",
-    "currentLevel": {
-        "type": "Property",
-        "value": 3.2,
-        "unitCode": "MTR",
-        "observedAt": "2026-11-21T01:02:03.5Z",
-        "accuracy": {"type": "Property", "value": 0.01, "unitCode": "MTR"},
-    },
-    "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [135.1, 35.2]}},
-    "name": {"type": "LanguageProperty", "languageMap": {"ja": "並木川", "en": ["Namiki", "Namiki River"]}},
-    "refStation": {"type": "Relationship", "object": "urn:ngsi-ld:Station:1", "objectType": "Station"},
-    "condition": {"type": "VocabProperty", "vocab": ["Sound", "in-service"]},
-    "raw": {"type": "JsonProperty", "json": {"id": 1, "type": "x", "value": None}},
-    "steps": {"type": "ListProperty", "valueList": [1, "two", 3.0]},
-    "route": {
-        "type": "ListRelationship",
-        "objectList": [{"object": "urn:ngsi-ld:Stop:1"}, {"object": "urn:ngsi-ld:Stop:2"}],
-    },
-    "speed": [
-        {"type": "Property", "value": 1},
-        {"type": "Property", "value": [{"value": 2}], "datasetId": "urn:ngsi-ld:Dataset:gps"},
+DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
+POINT = {"type": "Point", "coordinates": [135.1, 35.2]}
+
+
+def read_one(document: object, *, simplified: bool = False) -> dict[str, Any]:
+    (instance,) = read_attribute("a", document, CORE, simplified=simplified)
+    return instance
+
+
+def nested(levels: int) -> Any:
+    document: Any = 1
+    for _ in range(levels):
+        document = [document]
+    return document
+
+
+def test_names_are_expanded_and_system_members_passed_over():
+    document = {
+        "@context": ["https://example.org/whatever"],
+        "@id": "urn:a:b",
+        "@type": ["ex:River", "ex:River"],
+        "scope": ["/a", "b/c"],
+        "createdAt": "2020-01-01T00:00:00Z",
+        "level": {"value": 1, "modifiedAt": "2020-01-01T00:00:00Z", "source": {"object": "urn:a:c"}},
+    }
+    entity = read_entity(document, build_context({"ex": "https://ex.org/", "level": "ex:level"}, dict))
+    assert (entity.id, entity.types, entity.scope) == ("urn:a:b", ("https://ex.org/River",), ("/a", "b/c"))
+    source = [{"type": "Relationship", "object": "urn:a:c"}]
+    level = {"type": "Property", "value": 1, f"{DEFAULT}source": source}
+    assert entity.attributes == {"https://ex.org/level": [level]}
+
+
+@pytest.mark.parametrize(
+    ("document", "instance"),
+    [
+        (5, {"type": "Property", "value": 5}),
+        ("text", {"type": "Property", "value": "text"}),
+        ([], {"type": "Property", "value": []}),
+        ([{"b": 1}, POINT], {"type": "Property", "value": [{"b": 1}, POINT]}),
+        ({}, {"type": "Property", "value": {}}),
+        ({"city": "街並"}, {"type": "Property", "value": {"city": "街並"}}),
+        ({"value": POINT}, {"type": "GeoProperty", "value": POINT}),
+        (POINT, {"type": "GeoProperty", "value": POINT}),
+        (
+            {"type": "GeoProperty", "value": '{"type":"Point","coordinates":[1,2]}'},
+            {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [1, 2]}},
+        ),
+        ({"type": "Property", "value": POINT}, {"type": "Property", "value": POINT}),
+        ({"value": {"type": "PostalAddress"}}, {"type": "Property", "value": {"type": "PostalAddress"}}),
+        ({"object": ["urn:a:b", "urn:a:c"]}, {"type": "Relationship", "object": ["urn:a:b", "urn:a:c"]}),
+        ({"languageMap": {"@none": "a"}}, {"type": "LanguageProperty", "languageMap": {"@none": "a"}}),
+        ({"vocab": "in-service"}, {"type": "VocabProperty", "vocab": f"{DEFAULT}in-service"}),
+        ({"json": {"type": "x"}}, {"type": "JsonProperty", "json": {"type": "x"}}),
+        ({"valueList": []}, {"type": "ListProperty", "valueList": []}),
+        (
+            {"objectList": ["urn:a:b", {"object": "urn:a:c"}]},
+            {"type": "ListRelationship", "objectList": ["urn:a:b", "urn:a:c"]},
+        ),
+        (
+            {"value": 1, "observedAt": "2020-01-01T00:00:00,5Z", "valueType": "Level", "datasetId": "@none"},
+            {
+                "type": "Property",
+                "value": 1,
+                "observedAt": "2020-01-01T00:00:00.5Z",
+                "valueType": f"{DEFAULT}Level",
+            },
+        ),
     ],
-    "水位_測定値": {"type": "Property", "value": "高い"},
-}
+)
+def test_the_kind_is_told_by_the_value(document: object, instance: dict[str, Any]):
+    assert read_one(document) == instance
 
 
-def test_a_normalized_entity_comes_back_as_it_was():
-    assert render_entity(read_entity(GAUGE, CORE), CORE) == GAUGE
+@pytest.mark.parametrize(
+    ("document", "instance"),
+    [
+        (
+            {"type": "PostalAddress", "city": "街並"},
+            {"type": "Property", "value": {"type": "PostalAddress", "city": "街並"}},
+        ),
+        ({"value": 5, "unit": "m"}, {"type": "Property", "value": {"value": 5, "unit": "m"}}),
+        ({"vocab": "Male"}, {"type": "VocabProperty", "vocab": f"{DEFAULT}Male"}),
+        ({"vocab": "Male", "b": 1}, {"type": "Property", "value": {"vocab": "Male", "b": 1}}),
+        (POINT, {"type": "GeoProperty", "value": POINT}),
+    ],
+)
+def test_the_simplified_form_takes_objects_for_values(document: object, instance: dict[str, Any]):
+    assert read_one(document, simplified=True) == instance
 
 
-def test_the_concise_form_loses_nothing():
-    entity = read_entity(GAUGE, CORE)
-    concise = render_entity(entity, CORE, Representation.CONCISE)
-    assert concise["水位_測定値"] == "高い"
-    assert concise["location"] == {"type": "Point", "coordinates": [135.1, 35.2]}
-    assert read_entity(concise, CORE) == entity
+def test_the_simplified_form_of_several_instances():
+    views = {"@none": "Jones", "urn:d:1": {"languageMap": {"en": "Bowie"}}}
+    assert read_attribute("name", {"dataset": views}, CORE, simplified=True) == [
+        {"type": "Property", "value": "Jones"},
+        {"type": "LanguageProperty", "languageMap": {"en": "Bowie"}, "datasetId": "urn:d:1"},
+    ]
 
 
-def test_an_error_names_the_json_path():
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (1, "$"),
+        ({"type": "T"}, "id"),
+        ({"id": "urn:a:b"}, "type"),
+        ({"id": "no uri", "type": "T"}, "id"),
+        ({"id": "urn:a:b\n", "type": "T"}, "id"),
+        ({"id": "urn:a:b", "type": []}, "type"),
+        ({"id": "urn:a:b", "type": ["T", 1]}, "type"),
+        ({"id": "urn:a:b", "type": "two words"}, "type"),
+        ({"id": "urn:a:b", "type": "T", "scope": "/1"}, "scope"),
+        ({"id": "urn:a:b", "type": "T", "scope": [["a"]]}, "scope"),
+        ({"id": "urn:a:b", "type": "T", "a": None}, "a.value"),
+        ({"id": "urn:a:b", "type": "T", "a": NGSI_NULL}, "$.a"),
+        ({"id": "urn:a:b", "type": "T", "a": {"value": {"deep": [NGSI_NULL]}}}, "$.a.value.deep[0]"),
+        ({"id": "urn:a:b", "type": "T", "a b": 1}, "a b"),
+        ({"id": "urn:a:b", "type": "T", "a": "\0"}, "$.a"),
+        ({"id": "urn:a:b", "type": "T", "a": {"\0": 1}}, "$.a.\0"),
+        ({"id": "urn:a:b", "type": "T", "a": float("nan")}, "$.a"),
+        ({"id": "urn:a:b", "type": "T", "unitCode": "MTR"}, "unitCode"),
+        ({"id": "urn:a:b", "type": "T", "location": "here"}, "location"),
+        (
+            {"id": "urn:a:b", "type": "T", "https://uri.etsi.org/ngsi-ld/hasValue": 1},
+            "https://uri.etsi.org/ngsi-ld/hasValue",
+        ),
+        ({"id": "urn:a:b", "type": "T", "a": 1, f"{DEFAULT}a": 2}, f"{DEFAULT}a"),
+    ],
+)
+def test_entities_that_break_the_standard_are_refused_by_path(document: object, field: str):
     with pytest.raises(BadRequestData) as caught:
-        read_entity(
-            {"id": "urn:a:b", "type": "T", "a": {"value": 1, "b": {"value": 2, "observedAt": "now"}}}, CORE
-        )
-    assert caught.value.field == "a.b.observedAt"
+        read_entity(document, CORE)
+    assert caught.value.field == field
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"type": "Nonsense", "value": 1}, "a.type"),
+        ({"type": ["Property"], "value": 1}, "a.type"),
+        ({"type": "Property"}, "a.value"),
+        ({"type": "Property", "value": None}, "a.value"),
+        ({"type": "Property", "value": 1, "object": "urn:a:b"}, "a.object"),
+        ({"type": "Relationship", "object": "urn:a:b", "unitCode": "MTR"}, "a.unitCode"),
+        ({"type": "Relationship", "object": "not a uri"}, "a.object"),
+        ({"object": []}, "a.object"),
+        ({"object": ["urn:a:b", 1]}, "a.object[1]"),
+        ({"object": "urn:a:b", "objectType": 1}, "a.objectType"),
+        ({"value": 1, "entity": {}}, "a.entity"),
+        ({"value": 1, "previousValue": 0}, "a.previousValue"),
+        ({"value": 1, "unitCode": ""}, "a.unitCode"),
+        ({"value": 1, "datasetId": "mine"}, "a.datasetId"),
+        ({"value": 1, "b": {"value": 1, "@context": {}}}, "a.b.@context"),
+        ({"value": 1, "b c": 2}, "a.b c"),
+        ({"vocab": "a: b"}, "a.vocab"),
+        ({"value": 1, "b": {"value": 2, "observedAt": "2020-01-01"}}, "a.b.observedAt"),
+        ({"value": 1, "observedAt": "2020-02-30T00:00:00Z"}, "a.observedAt"),
+        ({"value": 1, "observedAt": "2020-01-01T00:00:00+09:00"}, "a.observedAt"),
+        ({"value": 1, "observedAt": "2020-01-01T00:00:00"}, "a.observedAt"),
+        ({"type": "GeoProperty", "value": "here"}, "a.value"),
+        ({"type": "GeoProperty", "value": {"type": "Point", "coordinates": [35, 135]}}, "a.value"),
+        ({"type": "Point", "coordinates": []}, "a.value"),
+        ({"languageMap": {}}, "a.languageMap"),
+        ({"languageMap": {"no tag": "x"}}, "a.languageMap.no tag"),
+        ({"languageMap": {"en": 1}}, "a.languageMap.en"),
+        ({"vocab": 1}, "a.vocab"),
+        ({"vocab": []}, "a.vocab"),
+        ({"json": 1}, "a.json"),
+        ({"valueList": 1}, "a.valueList"),
+        ({"objectList": [{"object": "urn:a:b", "b": 1}]}, "a.objectList[0]"),
+        ([{"value": 1}, {"value": 2}], "a"),
+        ([{"value": 1, "datasetId": "urn:d:1"}, {"value": 2, "datasetId": "urn:d:1"}], "a"),
+        ([{"value": 1}, 2], "a[1]"),
+        (nested(MAX_DEPTH + 1), "$" + "[0]" * MAX_DEPTH),
+    ],
+)
+def test_attributes_that_break_the_standard_are_refused_by_path(document: object, field: str):
+    with pytest.raises(BadRequestData) as caught:
+        read_attribute("a", document, CORE)
+    assert caught.value.field == field
+
+
+def test_a_document_may_be_as_deep_as_the_limit():
+    assert read_one(nested(MAX_DEPTH))["value"] == nested(MAX_DEPTH)
+
+
+@pytest.mark.parametrize("name", ["location", "observationSpace", "operationSpace"])
+def test_core_places_are_geo_properties(name: str):
+    assert read_attribute(name, POINT, CORE)[0]["type"] == "GeoProperty"
+    with pytest.raises(BadRequestData):
+        read_attribute(name, {"type": "Property", "value": POINT}, CORE)
+
+
+def test_transient_entities_are_answered_not_ignored():
+    expiry = {"expiresAt": "2030-01-01T00:00:00Z"}
+    with pytest.raises(NotSupported):
+        read_entity({"id": "urn:a:b", "type": "T", **expiry}, CORE)
+    with pytest.raises(NotSupported):
+        read_attribute("a", {"value": 1, **expiry}, CORE)
+
+
+def test_a_fragment_says_what_it_does_not_give():
+    assert read_fragment({"a": 1}, CORE) == (None, None, {f"{DEFAULT}a": [{"type": "Property", "value": 1}]})
+    types, scope, attributes = read_fragment({"id": "urn:a:b", "type": "T", "scope": NGSI_NULL}, CORE)
+    assert (types, scope, attributes) == ((f"{DEFAULT}T",), (NGSI_NULL,), {})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        NGSI_NULL,
+        {"type": "Property", "value": NGSI_NULL},
+        {"type": "GeoProperty", "value": NGSI_NULL},
+        {"object": NGSI_NULL},
+        {"languageMap": {"@none": NGSI_NULL}},
+        {"vocab": NGSI_NULL},
+        {"json": NGSI_NULL},
+        {"valueList": [NGSI_NULL]},
+        {"objectList": [NGSI_NULL]},
+        {"value": NGSI_NULL, "datasetId": "urn:d:1"},
+    ],
+)
+def test_nulls_are_known_for_every_kind(document: object):
+    _, _, attributes = read_fragment({"location" if document == NGSI_NULL else "a": document}, CORE)
+    ((instance,),) = attributes.values()
+    assert is_null(instance)
+    with pytest.raises(BadRequestData):
+        read_fragment({"a": document}, CORE, nulls=False)
+
+
+def test_a_value_with_a_null_inside_is_not_null():
+    _, _, attributes = read_fragment(
+        {"a": {"value": {"b": NGSI_NULL}}, "b": {"value": 1, "unitCode": NGSI_NULL}}, CORE
+    )
+    assert not any(is_null(instance) for instances in attributes.values() for instance in instances)
+
+
+def test_a_partial_update_may_lack_the_value():
+    assert read_attribute("a", {"unitCode": "CEL", "datasetId": "urn:d:1"}, CORE, partial=True) == [
+        {"unitCode": "CEL", "datasetId": "urn:d:1"}
+    ]
+    assert read_attribute("a", {"type": "Property", "b": NGSI_NULL}, CORE, partial=True) == [
+        {"type": "Property", f"{DEFAULT}b": [{"type": "Property", "value": NGSI_NULL}]}
+    ]
+
+
+def test_history_has_many_instances_of_one_dataset():
+    evolution = [{"type": "Property", "value": value} for value in (1, 2, NGSI_NULL)]
+    entity = read_temporal({"id": "urn:a:b", "type": "T", "a": evolution}, CORE)
+    assert entity.attributes == {f"{DEFAULT}a": evolution}
