@@ -31,7 +31,8 @@ class Weather:
         self._scenario = scenario
         self._start = start
         self._offset = utc_offset
-        self._entropy = seed.generate_state(2).tolist()
+        self._entropy: list[int] = seed.generate_state(2).tolist()
+        self._hour, self._heaviest = -1.0, np.zeros(len(rivers))
 
     def local(self, now: float) -> float:
         """Local time of day in hours, 0 to 24."""
@@ -58,7 +59,11 @@ class Weather:
 
     def _shower(self, now: float) -> Floats:
         hour, part = divmod(now, _HOUR)
-        draw = np.random.default_rng([*self._entropy, int(hour)])
+        if hour != self._hour:
+            self._hour, self._heaviest = hour, self._draw_shower(int(hour))
+        return self._heaviest * math.sin(math.pi * part / _HOUR)
+
+    def _draw_shower(self, hour: int) -> Floats:
+        draw = np.random.default_rng([*self._entropy, hour])
         wet = draw.random() < self._scenario.showers
-        heavy = draw.uniform(1.0, 8.0, len(self._rivers))
-        return heavy * (math.sin(math.pi * part / _HOUR) if wet else 0.0)
+        return draw.uniform(1.0, 8.0, len(self._rivers)) * wet
