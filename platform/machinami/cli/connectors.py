@@ -17,13 +17,9 @@ from machinami.connect.samples import check_sample, read_samples
 from machinami.errors import InvalidRequest
 from machinami.settings import Settings
 
-app = typer.Typer(
-    name="connector", help="Connectors: list them, check one, dry-run one.", no_args_is_help=True
-)
+app = typer.Typer(help="Connectors: list them, check one, dry-run one.", no_args_is_help=True)
 
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="Folder of the city, for its machinami.toml.")
-]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds machinami.toml.")]
 
 
 @app.command("list")
@@ -32,15 +28,14 @@ def list_connectors(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List all connectors with their topics and master mappings."""
-    rows = [
-        _describe(connector) for connector in discover(Settings.load(data_dir).connector_folders).values()
-    ]
+    connectors = discover(Settings.load(data_dir).connector_folders)
+    rows = [_describe(connector) for connector in connectors.values()]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = Table("name", "title", "topics", "masters")
+    table = _table("name", "title", "topics", "masters")
     for row in rows:
-        table.add_row(row["name"], row["title"]["ja"], "\n".join(row["topics"]), "\n".join(row["masters"]))
+        table.add_row(row["name"], _title(row["title"]), "\n".join(row["topics"]), "\n".join(row["masters"]))
     Console().print(table)
 
 
@@ -71,6 +66,10 @@ def _describe(connector: Connector) -> dict[str, Any]:
     }
 
 
+def _title(title: dict[str, str]) -> str:
+    return title.get("ja") or next(iter(title.values()), "")
+
+
 def _find(name: str, data_dir: Path | None) -> Connector:
     if Path(name).is_dir():
         return load_connector(Path(name))
@@ -93,14 +92,20 @@ def _check_samples(connector: Connector) -> bool:
 
 
 def _show_steps(steps: list[Step]) -> bool:
-    table = Table("rule", "path", "found", "result")
+    table = _table("rule", "path", "found", "result")
     for step in steps:
         refused = f"[red]{escape(step.reason)}[/red]\n{escape(step.cure)}"
-        table.add_row(
-            step.rule, escape(step.path), escape(step.found), refused if step.reason else escape(step.result)
-        )
+        result = refused if step.reason else escape(step.result)
+        table.add_row(step.rule, escape(step.path), escape(step.found), result)
     Console().print(table)
     return not any(step.reason for step in steps)
+
+
+def _table(*columns: str) -> Table:
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def _topic(topic: str | None) -> str:
@@ -108,7 +113,7 @@ def _topic(topic: str | None) -> str:
         raise InvalidRequest(
             "a payload needs its topic",
             field="--topic",
-            cure="Add --topic with the topic that the device uses.",
+            cure="Add --topic with the device's topic.",
         )
     return topic
 
@@ -121,5 +126,5 @@ def _payload(path: Path) -> bytes:
             f"{path}: {error.strerror}",
             field="PAYLOAD_FILE",
             value=str(path),
-            cure="Name a file that can be read.",
+            cure="Name a readable file.",
         ) from error

@@ -66,6 +66,21 @@ def compile_attribute(rule: AttributeRule) -> Reader:
     )
 
 
+def compile_attributes(rules: Sequence[AttributeRule]) -> list[Reader]:
+    """Compile the attributes of one entity.
+
+    Raises:
+        SetupError: one is declared twice, or cannot be compiled.
+    """
+    readers = {rule.name: compile_attribute(rule) for rule in rules}
+    if len(readers) < len(rules):
+        twice = next(rule.name for i, rule in enumerate(rules) if rule.name in {r.name for r in rules[:i]})
+        raise SetupError(
+            f"attribute {twice!r} is declared twice", field="attribute.name", value=twice, cure="Remove one."
+        )
+    return list(readers.values())
+
+
 def read_attributes(
     readers: Sequence[Reader], document: Document, observed_at: str | None, defects: list[BadRequestData]
 ) -> Attributes:
@@ -114,17 +129,16 @@ def _reader(rule: AttributeRule, path: str | list[str], convert: Callable[[Any],
 
     def read(document: Document) -> Any:
         value = get(document)
-        if value is ABSENT or value is None or (is_missing is not None and is_missing(value)):
-            return otherwise(value)
-        return convert(value)
+        return otherwise(value) if is_missing(value) else convert(value)
 
     return read
 
 
-def _missing(rule: AttributeRule) -> Callable[[Any], bool] | None:
+def _missing(rule: AttributeRule) -> Callable[[Any], bool]:
+    """Whether a value means that there is none: not there, null, or a declared mark."""
     if not rule.missing:
-        return None
-    marks = list(rule.missing)
+        return lambda value: value is ABSENT or value is None
+    marks = [ABSENT, None, *rule.missing]
     return lambda value: (value.strip() if isinstance(value, str) else value) in marks
 
 
@@ -176,11 +190,7 @@ def _language(rule: AttributeRule) -> Read:
 
     def read(document: Document) -> Any:
         found = {tag: get(document) for tag, get in getters.items()}
-        texts = {
-            tag: clean_text(text)
-            for tag, text in found.items()
-            if text is not ABSENT and text is not None and not (is_missing and is_missing(text))
-        }
+        texts = {tag: clean_text(text) for tag, text in found.items() if not is_missing(text)}
         return texts or otherwise(ABSENT)
 
     return read
@@ -189,15 +199,12 @@ def _language(rule: AttributeRule) -> Read:
 def _relationship(rule: AttributeRule) -> Read:
     if not rule.object:
         raise _needs(rule, "object")
-    fill = uri_template(rule.object, ())
+    fill, getters = uri_template(rule.object, ()), [compile_path(path) for path in places(rule.object)]
+    is_missing, otherwise = _missing(rule), _otherwise(rule)
 
     def read(document: Document) -> Any:
-        try:
-            return fill(document, {})
-        except BadRequestData:
-            if rule.optional:
-                return ABSENT
-            raise
+        found = [get(document) for get in getters]
+        return otherwise(ABSENT) if any(map(is_missing, found)) else fill(document, {})
 
     return read
 

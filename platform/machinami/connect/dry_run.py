@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -85,10 +86,8 @@ def _document(
     id_paths = [place for place in places(rule.id) if place not in names]
     yield _step("id", id_paths, document, lambda: mapper.identify(document, names))
     for attribute, reader in zip(rule.attributes, mapper.readers, strict=True):
-        step = _step(
-            reader.term, paths_of(attribute), document, lambda reader=reader: _value(reader, document)
-        )
-        yield step
+        read = partial(_value, reader, document)
+        yield _step(reader.term, paths_of(attribute), document, read)
 
 
 def _value(reader: Reader, document: Document) -> str:

@@ -94,9 +94,12 @@ def _measures(group: str, payload: bytes) -> Document:
     parts = group.split("|")
     time = {"TimeInstant": parts.pop(0)} if len(parts) % 2 else {}
     names = parts[::2]
-    if not names or not all(names):
+    if not names or not all(names) or len(set(names)) < len(names):
         raise BadRequestData(
-            "not UltraLight 2.0", field="payload", value=payload, cure="Send pairs such as l|2.345|b|12.4."
+            "not UltraLight 2.0",
+            field="payload",
+            value=payload,
+            cure="Send pairs such as l|2.3|b|12.4.",
         )
     return {**dict(zip(names, parts[1::2], strict=True)), **time}
 

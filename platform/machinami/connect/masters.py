@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from machinami.connect.attributes import compile_attribute, paths_of, read_attributes
+from machinami.connect.attributes import compile_attributes, paths_of, read_attributes
 from machinami.connect.paths import Document
 from machinami.connect.reasons import reject
 from machinami.connect.templates import places, type_template, uri_template
@@ -56,7 +56,7 @@ class _RowMapper:
         self._identify = uri_template(rule.id, ())
         self._type = type_template(rule.type, ())
         self._translate = rule.translate
-        self._readers = [compile_attribute(_with_marks(a, rule.missing)) for a in rule.attributes]
+        self._readers = compile_attributes([_with_marks(a, rule.missing) for a in rule.attributes])
 
     def map(self, row: dict[Any, Any], line: int) -> Mapped:
         """Map one row."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from machinami.connect.attributes import compile_attribute, read_attributes
+from machinami.connect.attributes import compile_attributes, read_attributes
 from machinami.connect.discovery import Connector
 from machinami.connect.formats import decoder
 from machinami.connect.paths import Document, compile_path
@@ -36,10 +36,10 @@ class MessageMapper:
         self.conditions = [(path, compile_path(path), wanted) for path, wanted in rule.when.items()]
         self.clock = compile_clock(rule.time, FUTURE if hours is None else timedelta(hours=hours))
         self.pseudonyms = pseudonyms
-        self.hide = compile_hide(rule.pseudonymise, pseudonyms) if rule.pseudonymise and pseudonyms else None
+        self.hide = compile_hide(rule.pseudonymise, pseudonyms)
         self.identify = uri_template(rule.id, names)
         self.id_is_in_topic = set(places(rule.id)) <= set(names)
-        self.readers = [compile_attribute(attribute) for attribute in rule.attributes]
+        self.readers = compile_attributes(rule.attributes)
 
     def entity_id(self, names: Names) -> str | None:
         """The entity's URI where the topic alone gives it; raises BadRequestData."""

@@ -85,12 +85,20 @@ class Pseudonyms:
             self._key = hmac.digest(self._secret, day.isoformat().encode(), "sha256")
 
 
-def compile_hide(paths: Sequence[str], pseudonyms: Pseudonyms) -> Hide:
-    """Make the function that hides identifiers at these paths.
+def compile_hide(paths: Sequence[str], pseudonyms: Pseudonyms | None) -> Hide | None:
+    """Make the function that hides identifiers at these paths; None where there are none to hide.
 
     Raises:
-        SetupError: a path cannot be read.
+        SetupError: a path cannot be read, or the manifest has no ``[privacy]``.
     """
+    if not paths:
+        return None
+    if pseudonyms is None:
+        raise SetupError(
+            "pseudonymise without [privacy]",
+            field="privacy",
+            cure="Add [privacy] with patterns, so that quarantined payloads lose the identifiers too.",
+        )
     spots = [_spot(path) for path in paths]
 
     def hide(document: Document, moment: datetime) -> None:

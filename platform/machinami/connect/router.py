@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from machinami.connect.discovery import MANIFEST, Connector
 from machinami.connect.messages import MessageMapper, compile_messages
 from machinami.connect.reasons import reject
-from machinami.connect.topics import TopicTree
+from machinami.connect.topics import TopicTree, literal_prefix
 from machinami.errors import BadRequestData, MachinamiError, SetupError
 from machinami.model import Mapped, Message
 
@@ -34,6 +34,7 @@ class Router:
     def __init__(self, connectors: Mapping[str, Connector], secret: bytes) -> None:
         self._tree: TopicTree[MessageMapper] = TopicTree()
         self._routes: dict[str, _Route] = {}
+        self._private: dict[str, MessageMapper] = {}
         for connector in connectors.values():
             self._add(connector, secret)
 
@@ -54,12 +55,18 @@ class Router:
 
     def redact(self, message: Message) -> bytes:
         """The payload as quarantine may keep it: identifiers of people's devices are pseudonyms."""
-        found = self._tree.find(message.topic)
-        pseudonyms = found[0].pseudonyms if found else None
-        if found is None or pseudonyms is None:
+        mapper = self._keeper_of_identifiers(message.topic)
+        if mapper is None or mapper.pseudonyms is None:
             return message.payload
         text = message.payload.decode("utf-8", "surrogateescape")
-        return pseudonyms.redact(text, found[0].moment(message)).encode("utf-8", "surrogateescape")
+        return mapper.pseudonyms.redact(text, mapper.moment(message)).encode("utf-8", "surrogateescape")
+
+    def _keeper_of_identifiers(self, topic: str) -> MessageMapper | None:
+        """Who reads the topic; if nobody does, who reads identifiers on topics that begin alike."""
+        if found := self._tree.find(topic):
+            return found[0]
+        near = (mapper for prefix, mapper in self._private.items() if topic.startswith(prefix))
+        return next(near, None)
 
     def _route(self, topic: str) -> _Route:
         found = self._tree.find(topic)
@@ -84,6 +91,8 @@ class Router:
         try:
             for mapper in compile_messages(connector, secret):
                 self._tree.add(mapper.rule.topic, mapper)
+                if mapper.pseudonyms:
+                    self._private[literal_prefix(mapper.rule.topic)] = mapper
         except MachinamiError as error:
             path = connector.folder / MANIFEST
             raise SetupError(

@@ -18,6 +18,11 @@ def topic_names(pattern: str) -> tuple[str, ...]:
     return tuple(match[1] for level in pattern.split("/") if (match := _LEVEL.fullmatch(level)))
 
 
+def literal_prefix(pattern: str) -> str:
+    """What every topic of the pattern begins with, up to its first variable level."""
+    return re.split(r"[{+#]", pattern, maxsplit=1)[0]
+
+
 class _Node(Generic[T]):
     def __init__(self) -> None:
         self.literal: dict[str, _Node[T]] = {}

@@ -1,7 +1,7 @@
 """Values: what lies at a path, checked and turned into what an attribute holds. One converter a kind."""
 
 from collections.abc import Callable
-from math import isfinite
+from math import inf, isnan
 from typing import Any, Final, TypeAlias, cast
 
 from machinami.connect.geometry import read_geometry
@@ -64,12 +64,10 @@ def _number_from_text(value: Any) -> float:
 
 
 def _out_of_range(value: float, low: float, high: float) -> BadRequestData:
-    if not isfinite(value):
-        return BadRequestData(
-            "not a finite number", value=value, cure="Leave the value out when there is none."
-        )
+    if value in (inf, -inf) or (isinstance(value, float) and isnan(value)):
+        return BadRequestData("not a finite number", value=value, cure="Leave out what there is no value of.")
     return BadRequestData(
-        f"outside {low:g} to {high:g}",
+        f"less than {low:g}" if value < low else f"greater than {high:g}",
         value=value,
         cure="Check the sensor, or widen minimum and maximum in the manifest.",
     )
