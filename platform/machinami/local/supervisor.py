@@ -12,7 +12,7 @@ from typing import Protocol
 import psutil
 
 from machinami.errors import MachinamiError
-from machinami.local.process import Pause, bound_log, last_lines
+from machinami.local.process import Pause, bound_log, last_lines, log_size
 from machinami.local.screen import Screen
 from machinami.local.state import RoleStatus, State
 
@@ -37,7 +37,7 @@ class Service(Protocol):
         """Where it is reached; shown to people, so without passwords. Empty: nobody connects to it."""
         ...
 
-    def start(self, pause: Pause) -> object:
+    def start(self, pause: Pause, /) -> object:
         """Start it; may return before it is ready."""
         ...
 
@@ -60,12 +60,14 @@ class Role:
         self._backoff = _FIRST_BACKOFF
         self._shown: Sequence[str] = ()
         self._started = 0.0
+        self._log_began = 0
         self._due = 0.0
 
     def start(self, pause: Pause) -> None:
         """Start the service."""
         self.state = State.STARTING
         self._started = time.monotonic()
+        self._log_began = log_size(self.service.log)
         self.service.start(pause)
 
     def look(self, screen: Screen, pause: Pause) -> None:
@@ -95,7 +97,7 @@ class Role:
         ran = time.monotonic() - self._started
         self._backoff = _FIRST_BACKOFF if ran >= _STEADY_SECONDS else self._backoff
         how = _ending(self.service.process.returncode) if self.service.process else "could not start"
-        self._wait(screen, how, last_lines(self.service.log))
+        self._wait(screen, how, last_lines(self.service.log, since=self._log_began))
 
     def _start_again(self, screen: Screen, pause: Pause) -> None:
         if time.monotonic() < self._due:
@@ -119,10 +121,7 @@ class Role:
 
 
 class Supervisor:
-    """Roles in the order in which they start; they stop in the opposite one.
-
-    A context manager: on exit all roles are stopped, whatever happened.
-    """
+    """Roles in the order in which they start; they stop in the opposite one."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen

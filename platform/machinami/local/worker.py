@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from machinami.local.ports import LOOPBACK, answers
-from machinami.local.process import Pause, Program, bound_log, start, stop
+from machinami.local.process import Pause, Program, bound_log, last_lines, log_size, start, stop
 
 _SETTLING_SECONDS = 1.5
 """A role that cannot start has usually died by then: its imports are done."""
@@ -48,7 +48,7 @@ class Worker:
         """Base URL, for a role that has a port."""
         return "" if self._port is None else f"http://{LOOPBACK}:{self._port}"
 
-    def start(self, pause: Pause = time.sleep) -> None:  # noqa: ARG002 - one signature for all roles
+    def start(self, _pause: Pause = time.sleep) -> None:
         """Start the role; returns at once."""
         bound_log(self.log)
         self._settled = time.monotonic() + _SETTLING_SECONDS
@@ -79,7 +79,7 @@ def run_to_end(
 ) -> list[str] | None:
     """Run a command of ours to its end; what it said last when it failed, None when it did not."""
     worker = Worker(name, data_dir, options=options)
-    offset = worker.log.stat().st_size if worker.log.exists() else 0
+    since = log_size(worker.log)
     worker.start()
     try:
         while worker.process is not None and worker.process.poll() is None:
@@ -87,8 +87,4 @@ def run_to_end(
         failed = worker.process is None or worker.process.returncode != 0
     finally:
         worker.stop()
-    if not failed:
-        return None
-    with worker.log.open("rb") as log:
-        log.seek(offset)
-        return log.read().decode(errors="replace").splitlines()[-12:]
+    return last_lines(worker.log, 12, since=since) if failed else None
