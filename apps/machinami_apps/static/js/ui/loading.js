@@ -1,0 +1,25 @@
+/** Loading that goes on trying while the API does not answer, and says so. */
+import { t } from "../i18n/i18n.js";
+import { showNotice } from "./notices.js";
+
+const RETRY_MS = 5_000;
+const failing = new Map();
+
+/** Run `work`; when it fails say why and run it again in five seconds, or at once by the button. */
+export async function keepTrying(work) {
+  clearTimeout(failing.get(work));
+  try {
+    await work();
+    failing.delete(work);
+    if (failing.size === 0) showNotice("api", null);
+  } catch (error) {
+    console.warn("loading failed:", error.message);
+    failing.set(work, setTimeout(() => keepTrying(work), RETRY_MS));
+    showNotice("api", failure(error));
+  }
+}
+
+const failure = (error) => ({
+  kind: "error", title: t("apiDown"), text: `${t("apiDownCure")} (${error.message})`,
+  action: { label: t("retry"), run: () => [...failing.keys()].forEach(keepTrying) },
+});

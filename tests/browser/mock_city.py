@@ -1,0 +1,185 @@
+"""A city of canned answers for the pages: static files, the parts of NGSI-LD they use, and a stream of changes."""
+
+import json
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from browser.mock_data import Entity, history, iso, whole_city
+from machinami_apps import static_folder
+
+
+class MockCity:
+    """State of the city; tests change it while the pages look on."""
+
+    def __init__(self, entities: dict[str, Entity] | None = None) -> None:
+        self.entities = whole_city(datetime.now(UTC)) if entities is None else entities
+        self.listeners: list[queue.Queue[list[Entity] | None]] = []
+        self.down = False
+        self.requests: list[str] = []
+        self.tile_url = ""
+        self.url = ""
+
+    def change(self, entity_id: str, **attributes: Any) -> None:
+        """Change attributes of an entity and tell the pages."""
+        self.entities[entity_id] = {**self.entities[entity_id], **attributes}
+        self.tell([self.entities[entity_id]])
+
+    def observe(self, entity_id: str, name: str, value: Any) -> None:
+        self.change(entity_id, **{name: {"value": value, "observedAt": iso(datetime.now(UTC))}})
+
+    def tell(self, entities: list[Entity] | None) -> None:
+        for listener in list(self.listeners):
+            listener.put(entities)
+
+    def break_streams(self) -> None:
+        self.tell(None)
+
+    @contextmanager
+    def listen(self) -> Iterator["queue.Queue[list[Entity] | None]"]:
+        listener: queue.Queue[list[Entity] | None] = queue.Queue()
+        self.listeners.append(listener)
+        try:
+            yield listener
+        finally:
+            self.listeners.remove(listener)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Answers for one request. What the pages may not ask for is a 404, which the tests see in the console."""
+
+    city: MockCity
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args, directory=str(static_folder()))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests are quiet."""
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        self.city.requests.append(self.path)
+        asked = {name: values[0] for name, values in parse_qs(address.query).items()}
+        for prefix, answer in ROUTES.items():
+            if address.path.startswith(prefix):
+                if self.city.down:
+                    return self.answer({"type": "about:blank", "title": "Service Unavailable"}, 503)
+                return answer(self, unquote(address.path.removeprefix(prefix)).strip("/"), asked)
+        return super().do_GET()
+
+    def answer(self, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        data = json.dumps(body, ensure_ascii=False).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def entities(self, entity_id: str, asked: dict[str, str]) -> None:
+        if entity_id:
+            return self.answer(self.city.entities[entity_id])
+        types = asked["type"].split(",")
+        found = [entity for entity in self.city.entities.values() if entity["type"] in types]
+        return self.answer(page(found, asked), headers={"NGSILD-Results-Count": str(len(found))})
+
+    def types(self, _: str, __: dict[str, str]) -> None:
+        names = sorted({entity["type"] for entity in self.city.entities.values()})
+        self.answer({"id": "urn:ngsi-ld:EntityTypeList:1", "type": "EntityTypeList", "typeList": names})
+
+    def temporal(self, entity_id: str, asked: dict[str, str]) -> None:
+        if entity_id:
+            return self.answer(past(self.city.entities[entity_id], asked))
+        wanted = set(asked["id"].split(",")) if "id" in asked else None
+        types = asked["type"].split(",")
+        found = [
+            past(entity, asked)
+            for entity in self.city.entities.values()
+            if entity["type"] in types and (wanted is None or entity["id"] in wanted)
+        ]
+        return self.answer(page([one for one in found if one[asked["attrs"]]["values"]], asked))
+
+    def settings(self, _: str, __: dict[str, str]) -> None:
+        self.answer({"tileUrl": self.city.tile_url})
+
+    def health(self, _: str, __: dict[str, str]) -> None:
+        counters = {"committed": 123_456, "quarantined": 7, "messages_per_second": 84.5}
+        self.answer({"status": "ok", "counters": counters})
+
+    def changes(self, _: str, asked: dict[str, str]) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(b"retry: 300\n\n")
+        wanted = set(asked["type"].split(",")) if "type" in asked else None
+        with self.city.listen() as listener:
+            self.stream(listener, wanted)
+
+    def stream(self, listener: "queue.Queue[list[Entity] | None]", wanted: set[str] | None) -> None:
+        while (entities := listener.get()) is not None:
+            mine = [entity for entity in entities if wanted is None or entity["type"] in wanted]
+            try:
+                self.wfile.write(f"event: change\ndata: {json.dumps(mine)}\n\n".encode())
+                self.wfile.flush()
+            except OSError:
+                return  # the page has gone
+
+
+ROUTES = {
+    "/ngsi-ld/v1/temporal/entities": Handler.temporal,
+    "/ngsi-ld/v1/entities": Handler.entities,
+    "/ngsi-ld/v1/types": Handler.types,
+    "/machinami/v1/settings": Handler.settings,
+    "/machinami/v1/health": Handler.health,
+    "/machinami/v1/changes": Handler.changes,
+}
+
+
+def page(found: list[Entity], asked: dict[str, str]) -> list[Entity]:
+    offset = int(asked.get("offset", 0))
+    return found[offset : offset + int(asked.get("limit", 20))]
+
+
+def past(entity: Entity, asked: dict[str, str]) -> Entity:
+    name = asked["attrs"]
+    moment = datetime.fromisoformat(asked["timeAt"])
+    before = asked["timerel"] == "before"
+    end = datetime.fromisoformat(asked["endTimeAt"]) if "endTimeAt" in asked else datetime.now(UTC)
+    values = history(
+        entity, name, datetime.min.replace(tzinfo=UTC) if before else moment, moment if before else end
+    )
+    values = values[-int(asked["lastN"]) :] if "lastN" in asked else values
+    return {"id": entity["id"], "type": entity["type"], name: {"type": "Property", "values": values}}
+
+
+class Server(ThreadingHTTPServer):
+    """Threads end with the test; a browser that leaves in mid-answer is no error."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Connections that the browser dropped."""
+
+
+@contextmanager
+def serve(city: MockCity, port: int = 0) -> Iterator[MockCity]:
+    """Serve the city on loopback; its address is ``city.url``."""
+    handler = type("CityHandler", (Handler,), {"city": city})
+    with Server(("127.0.0.1", port), handler) as server:
+        city.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, name="mock-city", daemon=True)
+        thread.start()
+        try:
+            yield city
+        finally:
+            city.break_streams()
+            server.shutdown()
+            thread.join()
