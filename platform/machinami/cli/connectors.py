@@ -5,30 +5,29 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from machinami.cli.options import AsJson, DataDir, load_settings
 from machinami.connect.discovery import Connector, discover, find_connector, load_connector
 from machinami.connect.dry_run import DRY_SECRET, Step, dry_run
 from machinami.connect.masters import check_master
 from machinami.connect.router import Router
 from machinami.connect.samples import check_sample, read_samples
 from machinami.errors import InvalidRequest
-from machinami.settings import Settings
 
 app = typer.Typer(help="Connectors: list them, check one, dry-run one.", no_args_is_help=True)
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder that holds machinami.toml.")]
 
 
 @app.command("list")
 def list_connectors(
     data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List all connectors with their topics and master mappings."""
-    connectors = discover(Settings.load(data_dir).connector_folders)
+    connectors = discover(load_settings(data_dir).connector_folders)
     rows = [_describe(connector) for connector in connectors.values()]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
@@ -73,7 +72,7 @@ def _title(title: dict[str, str]) -> str:
 def _find(name: str, data_dir: Path | None) -> Connector:
     if Path(name).is_dir():
         return load_connector(Path(name))
-    return find_connector(discover(Settings.load(data_dir).connector_folders), name)
+    return find_connector(discover(load_settings(data_dir).connector_folders), name)
 
 
 def _check_samples(connector: Connector) -> bool:
@@ -102,7 +101,7 @@ def _show_steps(steps: list[Step]) -> bool:
 
 
 def _table(*columns: str) -> Table:
-    table = Table()
+    table = Table(box=box.SIMPLE)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -125,19 +125,20 @@ def _single(rule: AttributeRule) -> Read:
 
 
 def _reader(rule: AttributeRule, path: str | list[str], convert: Callable[[Any], Any]) -> Read:
-    get, is_missing, otherwise = compile_path(path), _missing(rule), _otherwise(rule)
+    get, otherwise = compile_path(path), _otherwise(rule)
+    is_marked = _missing(rule) if rule.missing else None  # most have no marks, and this is the hot path
 
     def read(document: Document) -> Any:
         value = get(document)
-        return otherwise(value) if is_missing(value) else convert(value)
+        if value is ABSENT or value is None or (is_marked is not None and is_marked(value)):
+            return otherwise(value)
+        return convert(value)
 
     return read
 
 
 def _missing(rule: AttributeRule) -> Callable[[Any], bool]:
     """Whether a value means that there is none: not there, null, or a declared mark."""
-    if not rule.missing:
-        return lambda value: value is ABSENT or value is None
     marks = [ABSENT, None, *rule.missing]
     return lambda value: (value.strip() if isinstance(value, str) else value) in marks
 
