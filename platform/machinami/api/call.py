@@ -1,0 +1,163 @@
+"""One request, read: what the function of an endpoint gets."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from machinami.api import negotiation
+from machinami.api.parameters import Arguments
+from machinami.api.services import Services
+from machinami.errors import BadRequestData, InvalidRequest
+from machinami.ngsild.context import Context, Source
+from machinami.ngsild.terms import check_uri
+
+MAX_BATCH = 10_000
+"""Members that a batch operation may have."""
+
+
+class Call:
+    """One request.
+
+    Attributes:
+        services: what the endpoints work with.
+        arguments: URL parameters, checked against the endpoint's table.
+        body: empty where the request has none.
+        media: the body's media type; empty where the endpoint takes none.
+        accept: the media type to answer with.
+        tenant: name of the tenant.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        request: Request,
+        arguments: Arguments,
+        *,
+        offered: Sequence[str] = (negotiation.JSON,),
+        body: bytes = b"",
+        media: str = "",
+    ) -> None:
+        self.services = services
+        self.arguments = arguments
+        self.body = body
+        self.media = media
+        self.headers: Headers = request.headers
+        self.accept = negotiation.accepted(self.headers, offered)
+        self.tenant = negotiation.tenant(self.headers)
+        self._request = request
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """Variables of the path."""
+        return self._request.path_params
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """URL parameters as they came."""
+        return self._request.query_params
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port as the client knows this server."""
+        return str(self._request.base_url).rstrip("/")
+
+    @property
+    def target(self) -> str:
+        """Path of the request, as it came."""
+        return self._request.url.path
+
+    @cached_property
+    def context(self) -> Context:
+        """The @context of the request (clause 6.3.5): from the Link header, or from the body if it is JSON-LD.
+
+        Raises:
+            BadRequestData: both, or not where it belongs.
+            ContextUnavailable: it cannot be had.
+        """
+        link = negotiation.linked_context(self.headers)
+        if self.media != negotiation.JSON_LD:
+            return self.services.contexts.resolve(link)
+        if link:
+            raise BadRequestData(
+                "a JSON-LD body carries its own @context",
+                field="Link",
+                value=link,
+                cure="Drop the Link header, or send application/json",
+            )
+        return self.services.contexts.resolve(self._embedded(self.json))
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            InvalidRequest: it is not JSON.
+        """
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise InvalidRequest(
+                f"the body is not JSON: {error}", field="body", cure="Send JSON in UTF-8"
+            ) from None
+
+    def document(self) -> dict[str, Any]:
+        """The body as a JSON object, without its @context.
+
+        Raises:
+            InvalidRequest, BadRequestData: it is none, or has a @context where it may not.
+        """
+        return self.plain(self.json, "body")
+
+    def documents(self) -> list[Any]:
+        """The body as a JSON array (batch operations).
+
+        Raises:
+            BadRequestData: it is none, it is empty, or it is too long.
+        """
+        if not isinstance(self.json, list) or not self.json or len(self.json) > MAX_BATCH:
+            raise BadRequestData(
+                f"a batch is an array of 1 to {MAX_BATCH} members",
+                field="body",
+                cure="Send a JSON array, in parts",
+            )
+        return self.json
+
+    def context_of(self, document: Any) -> Context:
+        """The @context of one member of a batch: its own if the body is JSON-LD, else that of the request."""
+        if self.media != negotiation.JSON_LD:
+            return self.context
+        return self.services.contexts.resolve(self._embedded(document))
+
+    def plain(self, document: Any, field: str) -> dict[str, Any]:
+        """A JSON object without its @context."""
+        if not isinstance(document, dict):
+            raise BadRequestData(f"{field} is not a JSON object", field=field, cure="Send a JSON object")
+        found: dict[str, Any] = document
+        if "@context" not in found:
+            return found
+        if self.media != negotiation.JSON_LD:
+            raise BadRequestData(
+                "an @context inside application/json",
+                field="@context",
+                cure="Send application/ld+json, or put the @context's address into a Link header",
+            )
+        return {name: value for name, value in found.items() if name != "@context"}
+
+    def identifier(self, name: str) -> str:
+        """A variable of the path that has to be a URI."""
+        return check_uri(self.path[name], name)
+
+    def _embedded(self, document: Any) -> Source:
+        source = document.get("@context") if isinstance(document, dict) else None
+        if source is None or not isinstance(source, str | dict | list):
+            raise BadRequestData(
+                "a JSON-LD body without @context",
+                field="@context",
+                value=source,
+                cure="Add the member @context, or send application/json",
+            )
+        return source

@@ -1,0 +1,250 @@
+"""The one read path: what the doors ask, answered from the store in the platform's own words."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine
+
+from machinami.errors import NotFound
+from machinami.model import Attributes, Entity
+from machinami.ngsild.geo import GeoQuery
+from machinami.store import queries, queries_discovery, queries_temporal
+from machinami.store.queries import EntitySelector, Selection, TypeSelection
+from machinami.store.queries_discovery import AttributeUse
+from machinami.store.queries_quarantine import fetch_quarantine
+from machinami.store.queries_temporal import Observed, Span
+from machinami.store.reading import reading
+from machinami.store.tenants import tenant_number
+
+__all__ = ["AttributeUse", "EntitySelector", "Selection", "Span", "TypeSelection"]
+
+MAX_INSTANCES = 10_000
+"""Attribute instances that one temporal answer may hold; more is a partial answer (clause 6.3.10)."""
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a result, and whether to count it all."""
+
+    limit: int = 20
+    offset: int = 0
+    count: bool = False
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a result.
+
+    Attributes:
+        more: there is a next page.
+        total: size of the whole result, if it was asked for.
+    """
+
+    entities: list[Entity]
+    more: bool = False
+    total: int | None = None
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Temporal evolution of one entity (clause 5.2.20).
+
+    Attributes:
+        reached: where a partial answer ends: everything nearer the start of the span is in it. None: it is whole.
+    """
+
+    entity: Entity
+    attributes: Attributes
+    reached: Any = None
+
+
+class FoundHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of temporal evolutions; see `Found` and `History`."""
+
+    histories: list[History]
+    more: bool = False
+    total: int | None = None
+
+
+@lru_cache(maxsize=1024)
+def tenant_of(engine: Engine, name: str) -> int:
+    """Number of a tenant; tenants are never removed, so it is asked once.
+
+    Raises:
+        TenantNotFound: nobody has written to this tenant.
+    """
+    with engine.begin() as connection:
+        return tenant_number(connection, name)
+
+
+def check(engine: Engine) -> None:
+    """Ask the database for nothing.
+
+    Raises:
+        Unavailable: it does not answer.
+    """
+    with reading(engine) as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+
+def retrieve_entity(engine: Engine, tenant: str, entity_id: str) -> Entity:
+    """Retrieve Entity, clause 5.7.1.
+
+    Raises:
+        NotFound: no entity has this id.
+    """
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        found = queries.fetch_by_ids(connection, number, [entity_id])
+    if not found:
+        raise entity_not_found(entity_id, tenant)
+    return found[0]
+
+
+def load_entities(engine: Engine, tenant: int, ids: Sequence[str]) -> list[Entity]:
+    """Those of these entities that exist.
+
+    Args:
+        tenant: its number, as in notices of changes.
+    """
+    with reading(engine) as connection:
+        return queries.fetch_by_ids(connection, tenant, ids)
+
+
+def query_entities(engine: Engine, tenant: str, selection: Selection, page: Page) -> Found:
+    """Query Entities, clause 5.7.2; ordered by id."""
+    number = tenant_of(engine, tenant)
+    if selection.geo:
+        return _query_by_geometry(engine, number, selection, selection.geo, page)
+    with reading(engine) as connection:
+        total = queries.count_entities(connection, number, selection) if page.count else None
+        wanted = page.limit + 1 if page.limit else 0
+        found = queries.fetch_entities(connection, number, selection, limit=wanted, offset=page.offset)
+    return Found(entities=found[: page.limit], more=len(found) > page.limit, total=total)
+
+
+def types(engine: Engine, tenant: str) -> dict[str, int]:
+    """Retrieve Available Entity Types, clause 5.7.5: expanded name → number of entities."""
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        return queries_discovery.fetch_types(connection, number)
+
+
+def type_attributes(engine: Engine, tenant: str) -> dict[str, list[str]]:
+    """Retrieve Details of Available Entity Types, clause 5.7.6: type → attribute names, all expanded."""
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        return queries_discovery.fetch_type_attributes(connection, number)
+
+
+def attributes(
+    engine: Engine, tenant: str, *, type_name: str | None = None, name: str | None = None
+) -> list[AttributeUse]:
+    """Retrieve Available Attributes, clauses 5.7.7 to 5.7.10: of all entities, of one type, or one alone."""
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        return queries_discovery.fetch_attribute_uses(connection, number, type_name=type_name, name=name)
+
+
+def retrieve_temporal(
+    engine: Engine, tenant: str, entity_id: str, span: Span, names: Sequence[str], last_n: int | None
+) -> History:
+    """Retrieve Temporal Evolution of an Entity, clause 5.7.3.
+
+    Raises:
+        NotFound: no entity has this id.
+    """
+    entity = retrieve_entity(engine, tenant, entity_id)
+    return _histories(engine, tenant_of(engine, tenant), [entity], span, names, last_n)[0]
+
+
+def query_temporal(
+    engine: Engine, tenant: str, selection: Selection, span: Span, last_n: int | None, page: Page
+) -> FoundHistory:
+    """Query Temporal Evolution of Entities, clause 5.7.4; ordered by id."""
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        total = queries_temporal.count_temporal(connection, number, selection, span) if page.count else None
+        wanted = page.limit + 1 if page.limit else 0
+        ids = queries_temporal.fetch_temporal_ids(
+            connection, number, selection, span, limit=wanted, offset=page.offset
+        )
+        entities = queries.fetch_by_ids(connection, number, ids[: page.limit])
+    found = _histories(engine, number, entities, span, selection.attributes, last_n)
+    return FoundHistory(histories=found, more=len(ids) > page.limit, total=total)
+
+
+def quarantine(engine: Engine, tenant: str, page: Page) -> list[dict[str, Any]]:
+    """Rejections, newest first; one more than the page has, where there is a next one."""
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        return fetch_quarantine(connection, number, limit=page.limit + 1, offset=page.offset)
+
+
+def entity_not_found(entity_id: str, tenant: str) -> NotFound:
+    """The error for an id that nothing has."""
+    return NotFound(
+        f"no entity {entity_id} in tenant {tenant}",
+        field="entityId",
+        value=entity_id,
+        cure="Check the id, and the tenant header: entities of another tenant are not seen",
+    )
+
+
+def _query_by_geometry(engine: Engine, tenant: int, selection: Selection, geo: GeoQuery, page: Page) -> Found:
+    """Candidates by bounding box from the index, then the exact test; only one page of documents is loaded."""
+    with reading(engine) as connection:
+        candidates = queries.fetch_geometries(connection, tenant, selection, geo)
+        ids = [identifier for identifier, instances in candidates if _lies(geo, instances)]
+        wanted = ids[page.offset : page.offset + page.limit]
+        found = queries.fetch_by_ids(connection, tenant, wanted) if wanted else []
+    more = page.offset + page.limit < len(ids)
+    return Found(entities=found, more=more and page.limit > 0, total=len(ids) if page.count else None)
+
+
+def _lies(geo: GeoQuery, instances: Sequence[dict[str, Any]]) -> bool:
+    default = (instance for instance in instances if "datasetId" not in instance)
+    return any("value" in instance and geo.matches(instance["value"]) for instance in default)
+
+
+def _histories(
+    engine: Engine,
+    tenant: int,
+    entities: Sequence[Entity],
+    span: Span,
+    names: Sequence[str],
+    last_n: int | None,
+) -> list[History]:
+    if not entities:
+        return []
+    ids = [entity.id for entity in entities]
+    with reading(engine) as connection:
+        rows = queries_temporal.fetch_history(
+            connection, tenant, ids, span, attributes=names, last_n=last_n, limit=MAX_INSTANCES + 1
+        )
+    reached = None
+    if len(rows) > MAX_INSTANCES:
+        rows, reached = _whole_moments(rows)
+    by_entity: dict[str, list[Observed]] = {identifier: [] for identifier in ids}
+    for row in rows:
+        by_entity[row.entity_id].append(row)
+    return [
+        History(entity=entity, attributes=_by_attribute(by_entity[entity.id], last_n), reached=reached)
+        for entity in entities
+    ]
+
+
+def _whole_moments(rows: list[Observed]) -> tuple[list[Observed], Any]:
+    """Cut a partial answer where a moment ends, so that the next request can start there."""
+    last = rows[-1].moment
+    whole = [row for row in rows if row.moment != last] or rows[:-1]
+    return whole, whole[-1].moment
+
+
+def _by_attribute(rows: Sequence[Observed], last_n: int | None) -> Attributes:
+    """Instances by attribute; with last_n only so many of each, over all its datasets."""
+    found: Attributes = {}
+    for row in rows:
+        instances = found.setdefault(row.attribute, [])
+        if last_n is None or len(instances) < last_n:
+            instances.append(row.instance)
+    return found

@@ -1,0 +1,154 @@
+"""Entities out of the database: a selection becomes one WHERE clause, and every filter of it runs there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+
+from machinami.model import Entity
+from machinami.ngsild.geo import GeoQuery
+from machinami.ngsild.query import Node
+from machinami.store.entities import entity_of
+from machinami.store.queries_q import q_clause
+from machinami.store.tables import Box, entity
+
+TypeSelection = tuple[tuple[str, ...], ...]
+"""Disjunction of conjunctions of expanded type IRIs: ``A,(B;C)`` is ``((A,), (B, C))`` (clause 4.17)."""
+
+_LOCATION = "https://uri.etsi.org/ngsi-ld/location"
+_COLUMNS = (
+    entity.c.id,
+    entity.c.types,
+    entity.c.attributes,
+    entity.c.scope,
+    entity.c.created_at,
+    entity.c.modified_at,
+)
+
+
+class EntitySelector(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entities are meant (clause 5.2.33); an empty member asks for nothing.
+
+    Attributes:
+        types: see `TypeSelection`.
+        ids: any of these; where there are some, id_pattern counts for nothing.
+        id_pattern: POSIX regular expression that the id matches somewhere.
+    """
+
+    types: TypeSelection = ()
+    ids: tuple[str, ...] = ()
+    id_pattern: str = ""
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entities a query wants (clause 5.7.2); an empty member asks for nothing.
+
+    Attributes:
+        selectors: any of these.
+        attributes: expanded names, at least one of which the entity has.
+        q: query over values, clause 4.9.
+        geo: geo-query, clause 4.10; only its bounding box is asked of the database.
+    """
+
+    selectors: tuple[EntitySelector, ...] = ()
+    attributes: tuple[str, ...] = ()
+    q: Node | None = None
+    geo: GeoQuery | None = None
+
+
+def fetch_entities(
+    connection: Connection, tenant: int, selection: Selection, *, limit: int, offset: int = 0
+) -> list[Entity]:
+    """Entities in the order of their ids. The geo-query is not refined here: see `fetch_geometries`."""
+    query = select(*_COLUMNS).where(*clauses(tenant, selection)).order_by(entity.c.id)
+    return [entity_of(row) for row in connection.execute(query.limit(limit).offset(offset))]
+
+
+def fetch_by_ids(connection: Connection, tenant: int, ids: Sequence[str]) -> list[Entity]:
+    """The entities of these ids that exist, in the order of their ids."""
+    query = select(*_COLUMNS).where(entity.c.tenant == tenant, _one_of(ids)).order_by(entity.c.id)
+    return [entity_of(row) for row in connection.execute(query)]
+
+
+def count_entities(connection: Connection, tenant: int, selection: Selection) -> int:
+    """How many entities a selection without geo-query has."""
+    query = select(func.count()).select_from(entity).where(*clauses(tenant, selection))
+    return connection.execute(query).scalar_one()
+
+
+def fetch_geometries(
+    connection: Connection, tenant: int, selection: Selection, geo: GeoQuery
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Ids and GeoProperty instances of the candidates of a geo-query, for the exact test."""
+    geometry = entity.c.attributes[geo.geoproperty]
+    query = select(entity.c.id, geometry).where(*clauses(tenant, selection)).order_by(entity.c.id)
+    return [(row[0], row[1] or []) for row in connection.execute(query)]
+
+
+def clauses(tenant: int, selection: Selection) -> list[ColumnElement[bool]]:
+    """The WHERE clause of a selection; the geo-query only by bounding box."""
+    wanted = [entity.c.tenant == tenant]
+    return wanted + [
+        clause(getattr(selection, name)) for name, clause in _CLAUSES if getattr(selection, name)
+    ]
+
+
+def of_types(types: TypeSelection) -> ColumnElement[bool]:
+    """Entities of these types."""
+    single = [group[0] for group in types if len(group) == 1]
+    several = [entity.c.types.contains(list(group)) for group in types if len(group) > 1]
+    return or_(*([entity.c.types.overlap(single)] if single else []), *several)
+
+
+def _any_of(selectors: Sequence[EntitySelector]) -> ColumnElement[bool]:
+    return or_(*(and_(true(), *_selected(selector)) for selector in selectors))
+
+
+def _selected(selector: EntitySelector) -> Iterator[ColumnElement[bool]]:
+    if selector.types:
+        yield of_types(selector.types)
+    if selector.ids:
+        yield _one_of(selector.ids)
+    elif selector.id_pattern:
+        yield entity.c.id.regexp_match(selector.id_pattern)
+
+
+def _one_of(ids: Sequence[str]) -> ColumnElement[bool]:
+    return entity.c.id == func.any(cast(list(ids), ARRAY(Text)))
+
+
+def _has_any(names: Sequence[str]) -> ColumnElement[bool]:
+    return entity.c.attributes.has_any(cast(list(names), ARRAY(Text)))
+
+
+def _within_bounds(geo: GeoQuery) -> ColumnElement[bool]:
+    """Candidates of a geo-query: those whose geometry may match. A box over the date line is two boxes."""
+    has_geometry = entity.c.attributes.has_key(geo.geoproperty)
+    bounds = geo.bounds()
+    if bounds is None or geo.geoproperty != _LOCATION:
+        return has_geometry
+    west, south, east, north = bounds
+    spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+    boxes = [cast(literal(f"({e},{north}),({w},{south})"), Box) for w, e in spans]
+    return and_(has_geometry, or_(*(entity.c.bounds.op("&&")(box) for box in boxes)))
+
+
+_CLAUSES: tuple[tuple[str, Callable[[Any], ColumnElement[bool]]], ...] = (
+    ("selectors", _any_of),
+    ("attributes", _has_any),
+    ("q", q_clause),
+    ("geo", _within_bounds),
+)

@@ -1,0 +1,169 @@
+"""The query language in SQL (clause 4.9): each comparison is one SQL/JSON path over the attributes.
+
+It says the same as `machinami.ngsild.matching.matches`, which a test holds it to. Of the members that may hold a
+value only the one that is there is looked at; an array is its elements, a languageMap its texts.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime, time
+
+from sqlalchemy import ColumnElement, and_, cast, false, literal, or_, true
+from sqlalchemy.dialects.postgresql import JSONPATH
+
+from machinami.model import format_time
+from machinami.ngsild.query import And, Comparison, Exists, Node, Operator, Or, Path, Range, Value
+from machinami.ngsild.terms import KINDS
+from machinami.store.tables import entity
+
+_ENTITY_TIMES = {"createdAt": entity.c.created_at, "modifiedAt": entity.c.modified_at}
+_LANGUAGES = "languageMap"
+_REFERENCES = frozenset({"object", "objectList"})
+_MEMBERS = tuple(dict.fromkeys(kind.member for kind in KINDS.values()))
+_EQUALITY = frozenset({Operator.EQUAL, Operator.UNEQUAL})
+
+
+def q_clause(node: Node) -> ColumnElement[bool]:
+    """A query as a condition on the table `entity`."""
+    match node:
+        case And():
+            return and_(*(q_clause(each) for each in node.nodes))
+        case Or():
+            return or_(*(q_clause(each) for each in node.nodes))
+        case Exists() if node.path.attribute in _ENTITY_TIMES:
+            return true()
+        case Comparison() if node.path.attribute in _ENTITY_TIMES:
+            return _entity_time(node)
+        case Exists():
+            return _leads(node.path, _any(f"exists({target})" for _, target in _targets(node.path)))
+        case Comparison():
+            return _leads(node.path, _any(_holds(node, target) for target in _comparable_targets(node)))
+
+
+def _leads(path: Path, predicate: str) -> ColumnElement[bool]:
+    """Whether an instance at the end of the path has the property."""
+    names = [path.attribute, *(step for step in path.steps if ":" in step)]
+    accessors = "".join(f".{_text(name)}[*]" for name in names)
+    return entity.c.attributes.path_exists(cast(literal(f"${accessors} ? ({predicate})"), JSONPATH))
+
+
+def _targets(path: Path) -> Iterator[tuple[str, str]]:
+    """Members of an instance that may hold the value, and the path to it from the instance, ``@``."""
+    if path.steps and ":" not in path.steps[-1]:
+        yield path.steps[-1], f"@.{_text(path.steps[-1])}"
+        return
+    for member in _MEMBERS:
+        if member == _LANGUAGES:
+            anyone = list(path.members) in ([], ["*"])
+            yield member, f"@.{member}." + ("*" if anyone else _text(".".join(path.members)))
+        else:
+            yield member, f"@.{member}" + "".join(_inside(name) for name in path.members)
+
+
+def _inside(name: str) -> str:
+    # Without the filter, a path into an object would also go into the objects of an array.
+    return f' ? (@.type() == "object").{_text(name)}'
+
+
+def _comparable_targets(comparison: Comparison) -> Iterator[str]:
+    for member, target in _targets(comparison.path):
+        if comparison.operator in _EQUALITY or member not in _REFERENCES:
+            yield target
+
+
+def _holds(comparison: Comparison, target: str) -> str:
+    """Whether the values at the target stand in the relation; ``exists`` makes what cannot be compared false."""
+    operator, operands = comparison.operator, comparison.operands
+    match operator:
+        case Operator.EQUAL:
+            return f"exists({target} ? ({_equal(operands)}))"
+        case Operator.UNEQUAL:
+            return f"(exists({target}) && !exists({target} ? ({_equal(operands)})))"
+        case Operator.MATCH:
+            return f"exists({target} ? (@ like_regex {_text(str(operands[0]))}))"
+        case Operator.NOT_MATCH:
+            texts = f'exists({target} ? (@.type() == "string"))'
+            return f"({texts} && !exists({target} ? (@ like_regex {_text(str(operands[0]))})))"
+        case _:
+            return f"exists({target} ? ({_relation(operator, operands[0])}))"
+
+
+def _equal(operands: Sequence[Value | Range]) -> str:
+    return _any(_relation(Operator.EQUAL, operand) for operand in operands)
+
+
+def _relation(operator: Operator, operand: Value | Range) -> str:
+    match operand:
+        case Range():
+            low = _relation(Operator.GREATER_EQUAL, operand.low)
+            return f"({low} && {_relation(Operator.LESS_EQUAL, operand.high)})"
+        case date() | time():
+            return _any(_moment(operator, operand, path) for path in ("@", '@."@value"'))
+        case _:
+            return f"@ {operator.value} {json.dumps(operand)}"
+
+
+def _moment(operator: Operator, operand: date | time, path: str) -> str:
+    """Moments are texts in the store, with as many digits of a second as came, so ``Z`` needs care."""
+    shape, stem = _written(operand)
+    digits = "0*" if "." in stem else r"([.,]0*)?"
+    equal = f"{path} like_regex {_text(f'^{_escaped(stem)}{digits}Z?$')}"
+    more = "0*[1-9]" if "." in stem else r"[.,]0*[1-9]"
+    whole = stem.partition(".")[0] + "Z"
+    longer = f"{path} like_regex {_text(f'^{_escaped(stem)}{more}')}"
+    greater = f"(({path} > {_text(stem + 'Z')} && {path} != {_text(whole)}) || {longer})"
+    if not stem.count(":"):  # a Date has one spelling only
+        equal, greater = f"{path} == {_text(stem)}", f"{path} > {_text(stem)}"
+    return f"({path} like_regex {_text(shape)} && {_ORDERS[operator](equal, greater)})"
+
+
+_ORDERS: dict[Operator, Callable[[str, str], str]] = {
+    Operator.EQUAL: lambda equal, _: equal,
+    Operator.GREATER: lambda _, greater: greater,
+    Operator.GREATER_EQUAL: lambda equal, greater: f"({equal} || {greater})",
+    Operator.LESS: lambda equal, greater: f"!({equal} || {greater})",
+    Operator.LESS_EQUAL: lambda _, greater: f"!{greater}",
+}
+_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]{1,6})?Z$"
+_DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+
+def _written(operand: date | time) -> tuple[str, str]:
+    """The shape of texts of the operand's kind, and the operand's own text without ``Z`` and idle zeros."""
+    match operand:
+        case datetime():
+            shape, text = f"{_DAY}T{_CLOCK}", format_time(operand)
+        case date():
+            return f"{_DAY}$", operand.isoformat()
+        case time():
+            shape, text = f"^{_CLOCK}", operand.isoformat().removesuffix("+00:00")
+    stem = text.removesuffix("Z")
+    return shape, stem.rstrip("0") if "." in stem else stem
+
+
+def _entity_time(comparison: Comparison) -> ColumnElement[bool]:
+    """createdAt and modifiedAt of the entity itself are columns."""
+    column = _ENTITY_TIMES[comparison.path.attribute]
+    moments = [each for each in comparison.operands if isinstance(each, datetime)]
+    spans = [each for each in comparison.operands if isinstance(each, Range)]
+    equal = [column == moment for moment in moments]
+    equal += [column.between(span.low, span.high) for span in spans if isinstance(span.low, datetime)]
+    if comparison.operator in _EQUALITY:
+        found = or_(false(), *equal)
+        return found if comparison.operator is Operator.EQUAL else ~found
+    if not moments or comparison.operator not in _ORDERS:
+        return false()
+    return column.op(comparison.operator.value, is_comparison=True)(moments[0])
+
+
+def _any(predicates: Iterable[str]) -> str:
+    return " || ".join(f"({predicate})" for predicate in predicates) or "1 == 0"
+
+
+def _text(text: str) -> str:
+    """A string literal of SQL/JSON path, which has JavaScript's escapes."""
+    return json.dumps(text)
+
+
+def _escaped(stem: str) -> str:
+    return stem.replace(".", "[.,]")

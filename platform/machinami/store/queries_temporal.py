@@ -1,0 +1,167 @@
+"""History out of the database (clauses 5.7.3 and 5.7.4): instances of attributes in a span of time.
+
+One instance is one row of ``observation``. A number is stored bare and takes its unit from its series; every
+other instance is stored whole.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Text,
+    cast,
+    func,
+    or_,
+    select,
+    true,
+)
+
+from machinami.model import Instance, format_time
+from machinami.store.queries import Selection, clauses
+from machinami.store.tables import entity, observation, series
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXACT = 2**53
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A span of time (clause 4.11): from (inclusive) to (exclusive), either open.
+
+    Attributes:
+        by_record: by the time of writing (createdAt, modifiedAt) and not by ``observedAt``.
+        whole: also instances without ``observedAt``, at the time of writing.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    by_record: bool = False
+    whole: bool = False
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance of one attribute of one entity.
+
+    Attributes:
+        moment: its time in the sense of the span.
+    """
+
+    entity_id: str
+    attribute: str
+    moment: datetime
+    instance: Instance
+
+
+def fetch_history(
+    connection: Connection,
+    tenant: int,
+    ids: Sequence[str],
+    span: Span,
+    *,
+    attributes: Sequence[str] = (),
+    last_n: int | None = None,
+    limit: int,
+) -> list[Observed]:
+    """Instances of these entities, oldest first; with last_n the newest of each series, newest first.
+
+    Args:
+        attributes: expanded names; none means all.
+        limit: rows at most, cut off at the far end.
+    """
+    moment = _moment(span)
+    rows = (
+        select(observation)
+        .where(observation.c.series == series.c.series, *_in_span(span))
+        .order_by(moment.desc() if last_n else moment.asc())
+        .limit(last_n or limit)
+        .lateral("rows")
+    )
+    row_moment = rows.c.recorded_at if span.by_record else rows.c.observed_at
+    query = (
+        select(series, *rows.c[1:])
+        .select_from(series.join(rows, true()))
+        .where(*_of_entities(tenant, ids, attributes))
+        .order_by(row_moment.desc() if last_n else row_moment.asc(), series.c.series)
+        .limit(limit)
+    )
+    return [_observed(row, span) for row in connection.execute(query)]
+
+
+def fetch_temporal_ids(
+    connection: Connection, tenant: int, selection: Selection, span: Span, *, limit: int, offset: int = 0
+) -> list[str]:
+    """Ids of the entities of a selection that have an instance in the span."""
+    query = select(entity.c.id).where(*_temporal_clauses(tenant, selection, span)).order_by(entity.c.id)
+    return list(connection.execute(query.limit(limit).offset(offset)).scalars())
+
+
+def count_temporal(connection: Connection, tenant: int, selection: Selection, span: Span) -> int:
+    """How many entities of a selection have an instance in the span."""
+    query = select(func.count()).select_from(entity).where(*_temporal_clauses(tenant, selection, span))
+    return connection.execute(query).scalar_one()
+
+
+def _temporal_clauses(tenant: int, selection: Selection, span: Span) -> list[ColumnElement[bool]]:
+    own = [series.c.tenant == entity.c.tenant, series.c.entity_id == entity.c.id]
+    if selection.attributes:
+        own.append(_named(selection.attributes))
+    in_span = select(1).where(observation.c.series == series.c.series, *_in_span(span)).exists()
+    return [*clauses(tenant, selection), select(1).where(*own, in_span).exists()]
+
+
+def _of_entities(tenant: int, ids: Sequence[str], attributes: Sequence[str]) -> list[ColumnElement[bool]]:
+    wanted = [series.c.tenant == tenant, series.c.entity_id == func.any(cast(list(ids), ARRAY(Text)))]
+    return [*wanted, _named(attributes)] if attributes else wanted
+
+
+def _named(attributes: Sequence[str]) -> ColumnElement[bool]:
+    return series.c.attribute == func.any(cast(list(attributes), ARRAY(Text)))
+
+
+def _moment(span: Span) -> ColumnElement[datetime]:
+    return observation.c.recorded_at if span.by_record else observation.c.observed_at
+
+
+def _in_span(span: Span) -> list[ColumnElement[bool]]:
+    """An instance without ``observedAt`` is outside every span of it (clause 4.11, last paragraph)."""
+    moment, within = _moment(span), list[ColumnElement[bool]]()
+    if span.start:
+        within.append(moment >= span.start)
+    if span.end:
+        within.append(moment < span.end)
+    if not (span.by_record or span.whole):
+        observed = or_(observation.c.number.is_not(None), observation.c.document.has_key("observedAt"))
+        within.append(observed)
+    return within
+
+
+def _observed(row: Any, span: Span) -> Observed:
+    microseconds = round((row.observed_at - _EPOCH).total_seconds() * 1_000_000)
+    recorded = format_time(row.recorded_at)
+    identified = {"instanceId": f"urn:ngsi-ld:Instance:{row.series}-{microseconds}"}
+    return Observed(
+        entity_id=row.entity_id,
+        attribute=row.attribute,
+        moment=row.recorded_at if span.by_record else row.observed_at,
+        instance={
+            **(_plain(row) if row.document is None else row.document),
+            **identified,
+            "createdAt": recorded,
+            "modifiedAt": recorded,
+        },
+    )
+
+
+def _plain(row: Any) -> Instance:
+    value: float = row.number
+    whole = int(value) if value.is_integer() and abs(value) < _EXACT else value
+    instance: Instance = {"type": "Property", "value": whole, "observedAt": format_time(row.observed_at)}
+    if row.unit_code:
+        instance["unitCode"] = row.unit_code
+    if row.dataset_id:
+        instance["datasetId"] = row.dataset_id
+    return instance
