@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 import psutil
 
-from machinami.errors import SetupError, Unavailable
+from machinami.errors import MachinamiError, SetupError, Unavailable
 from machinami.local.broker import Broker
 from machinami.local.counters import CounterReader, Counters, live_line
 from machinami.local.database import EmbeddedDatabase
@@ -83,7 +83,8 @@ class _Run:
         try:
             broker, url = self._start_servers()
             self._start_workers()
-            self._watch(CounterReader(broker, url))
+            with CounterReader(broker, url) as reader:
+                self._watch(reader)
         finally:
             (self._plan.data_dir / CITY_FILE).unlink(missing_ok=True)
             remove_state(self._plan.data_dir)
@@ -147,19 +148,16 @@ class _Run:
 
     def _watch(self, reader: CounterReader) -> None:
         status_due = bound_due = 0.0
-        try:
-            while True:
-                self._supervisor.look()
-                now = time.monotonic()
-                if now >= status_due:
-                    status_due = now + _STATUS_SECONDS
-                    self._tell(reader)
-                if now >= bound_due:
-                    bound_due = now + _BOUND_SECONDS
-                    self._supervisor.bound_logs()
-                self._supervisor.pause(_TICK)
-        finally:
-            reader.close()
+        while True:
+            self._supervisor.look()
+            now = time.monotonic()
+            if now >= status_due:
+                status_due = now + _STATUS_SECONDS
+                self._tell(reader)
+            if now >= bound_due:
+                bound_due = now + _BOUND_SECONDS
+                self._supervisor.bound_logs()
+            self._supervisor.pause(_TICK)
 
     def _add(self, service: Service) -> None:
         self._supervisor.add(service)
@@ -169,7 +167,7 @@ class _Run:
         try:
             self._counters = reader.read()
             self._supervisor.screen.live(live_line(self._counters))
-        except Unavailable as error:
+        except MachinamiError as error:
             self._supervisor.screen.live(error.detail.splitlines()[0])
         self._write_state()
 

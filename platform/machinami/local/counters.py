@@ -2,33 +2,34 @@
 
 import time
 from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
 
-import psycopg
-from psycopg.rows import DictRow, dict_row
+import msgspec
 
-from machinami.errors import Unavailable
 from machinami.local.broker import MESSAGES, Broker
+from machinami.store.engine import open_engine
+from machinami.store.intake import read_counters
 
 Counters = dict[str, int | float]
 """Messages ``in``, ``committed``, ``quarantined`` and ``lag``, rows ``observations`` and ``repeated``
 since the city was made; ``in_per_second`` and ``committed_per_second`` since the reading before."""
 
-_QUERY = """
-    SELECT coalesce(max(sequence), 0)::bigint AS sequence, coalesce(sum(committed), 0)::bigint AS committed,
-           coalesce(sum(quarantined), 0)::bigint AS quarantined,
-           coalesce(sum(observations), 0)::bigint AS observations,
-           coalesce(sum(repeated), 0)::bigint AS repeated
-    FROM stream_position
-"""
+_PATIENCE = {"connect_timeout": 2, "tcp_user_timeout": 2000}  # seconds, milliseconds; see libpq
+_RATES = ("in", "committed")
 
 
 class CounterReader:
-    """Reads broker and database side by side; outlives restarts of either."""
+    """Reads broker and database side by side; outlives restarts of either. A context manager."""
 
     def __init__(self, broker: Broker, database_url: str) -> None:
+        options = "&".join(f"{name}={value}" for name, value in _PATIENCE.items())
         self._broker = broker
-        self._url = database_url
-        self._connection: psycopg.Connection[DictRow] | None = None
+        self._engine = open_engine(
+            f"{database_url}{'&' if '?' in database_url else '?'}{options}",
+            pool_size=1,
+            statement_timeout=2.0,
+        )
         self._before: Counters = {}
         self._read_at = time.monotonic()
 
@@ -37,40 +38,26 @@ class CounterReader:
 
         Raises:
             Unavailable: broker or database do not answer.
+            TooComplexQuery: the database is too busy to answer in time.
         """
         last = self._broker.last_sequence(MESSAGES)
-        position = self._position()
-        counters: Counters = {"in": last, **position, "lag": max(0, last - position["sequence"])}
-        del counters["sequence"]
-        counters |= self._rates(counters)
-        return counters
+        stored = msgspec.structs.asdict(read_counters(self._engine, MESSAGES))
+        counters: Counters = {"in": last, "lag": max(0, last - stored.pop("sequence")), **stored}
+        return counters | self._rates(counters)
 
-    def close(self) -> None:
-        """Close the connection to the database."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def __enter__(self) -> Self:
+        return self
 
-    def _position(self) -> dict[str, int]:
-        try:
-            if self._connection is None:
-                self._connection = psycopg.Connection[DictRow].connect(
-                    self._url, autocommit=True, connect_timeout=2, row_factory=dict_row
-                )
-            return self._connection.execute(_QUERY).fetchone() or {}
-        except psycopg.Error as error:
-            self.close()
-            raise Unavailable(
-                f"the database does not answer: {error}", cure="Try again when it is up"
-            ) from error
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.dispose()
 
     def _rates(self, counters: Mapping[str, int | float]) -> Counters:
         now = time.monotonic()
         seconds, self._read_at = max(now - self._read_at, 0.001), now
         before, self._before = self._before or counters, dict(counters)
-        return {
-            f"{name}_per_second": (counters[name] - before[name]) / seconds for name in ("in", "committed")
-        }
+        return {f"{name}_per_second": (counters[name] - before[name]) / seconds for name in _RATES}
 
 
 def live_line(counters: Counters) -> str:

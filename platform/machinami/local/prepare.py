@@ -1,6 +1,6 @@
 """What must be there before the first device connects: the schema, and the stream that keeps its messages.
 
-The supervisor runs this as a child: it needs neither SQLAlchemy nor the stream client's threads itself.
+The supervisor runs this as a child, because the stream client has threads and the supervisor must not.
 """
 
 import asyncio
