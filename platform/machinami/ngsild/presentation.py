@@ -11,7 +11,7 @@ from machinami.model import Instance
 from machinami.ngsild.geometry import looks_like_geometry
 from machinami.ngsild.instances import is_bare_value
 from machinami.ngsild.languages import choose_language
-from machinami.ngsild.terms import DEFAULT_INSTANCE, KINDS, NAME_MEMBERS, NGSI_NULL
+from machinami.ngsild.terms import DEFAULT_INSTANCE, KINDS, NAME_MEMBERS, NGSI_NULL, Kind
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -76,6 +76,11 @@ class Presenter:
         datasets = [instance.get("datasetId", DEFAULT_INSTANCE) for instance in instances]
         return {"dataset": dict(zip(datasets, forms, strict=True))}
 
+    def kind(self, instance: Instance) -> Kind:
+        """Kind of an instance as the client sees it: with a language filter texts are plain Properties."""
+        is_text = self._lang and isinstance(instance.get("languageMap"), dict)
+        return KINDS["Property" if is_text else instance["type"]]
+
     def normalized(self, instance: Instance) -> Answer:
         """One instance in full; the very same dict where nothing has to be changed."""
         if self._lang and "languageMap" in instance:
@@ -126,7 +131,7 @@ class Presenter:
     def _simplified(self, instance: Instance) -> Any:
         """The value of one instance (clause 4.5.4)."""
         if self._lang and "languageMap" in instance:
-            return _in_language(instance, self._lang)["value"]
+            instance = _in_language(instance, self._lang)
         member = KINDS[instance["type"]].member
         value = self._outside(member, instance[member])
         return {member: value} if member in _WRAPPED else value

@@ -143,7 +143,10 @@ class _Parser:
         return names
 
     def step(self, name: str) -> str:
-        return name if name in NON_REIFIED else self.context.expand(name)
+        iri = name if name in NON_REIFIED else self.context.expand(name, "q")
+        if iri.startswith("@"):
+            self.fail(f"asks for {name}, which is no attribute")
+        return iri
 
     def operands(self, path: Path, operator: Operator) -> tuple[Value | Range, ...]:
         if operator in (Operator.MATCH, Operator.NOT_MATCH):

@@ -11,11 +11,9 @@ from machinami.model import Attributes, Entity, Instance, format_time
 from machinami.ngsild.context import Context
 from machinami.ngsild.geometry import looks_like_geometry
 from machinami.ngsild.presentation import Answer, Presenter, Representation
-from machinami.ngsild.terms import DEFAULT_INSTANCE, KINDS
+from machinami.ngsild.terms import DEFAULT_INSTANCE
 
 __all__ = ["Representation", "render_collection", "render_entity", "render_feature", "render_temporal"]
-
-_WRAPPED = frozenset({"languageMap", "json", "vocab"})
 
 
 def render_entity(
@@ -99,32 +97,34 @@ def render_temporal(
         types: expanded type IRIs.
         attributes: expanded names → instances in the order wanted; each attribute becomes an array.
         temporal_values: the simplified form, pairs of value and time.
-        timeproperty: which time stands in those pairs.
+        timeproperty: which time stands in those pairs; the time of writing stands in for one that lacks.
         scope: evolution of the scope as instances of a Property.
         sys_attrs, lang: as `render_entity`.
     """
-    presenter = Presenter(context.names, Representation.NORMALIZED, sys_attrs=sys_attrs, lang=lang)
+    representation = Representation.SIMPLIFIED if temporal_values else Representation.NORMALIZED
+    presenter = Presenter(context.names, representation, sys_attrs=sys_attrs, lang=lang)
     answer: Answer = {"id": entity_id, "type": _one_or_many([context.names[iri] for iri in types])}
     named: dict[str, Sequence[Instance]] = {"scope": scope} if scope else {}
     named |= {context.names[iri]: instances for iri, instances in attributes.items()}
     for name, instances in named.items():
-        full = [presenter.normalized(instance) for instance in instances]
-        answer[name] = _pairs(full, timeproperty) if temporal_values else full
+        if temporal_values:
+            answer[name] = _pairs(instances, presenter, timeproperty)
+        else:
+            answer[name] = [presenter.normalized(instance) for instance in instances]
     return answer
 
 
-def _pairs(instances: Sequence[Answer], timeproperty: str) -> Answer | list[Answer]:
+def _pairs(instances: Sequence[Instance], presenter: Presenter, timeproperty: str) -> Answer | list[Answer]:
     """Instances as [value, time] pairs, one object for each kind and datasetId (clause 4.5.9)."""
     groups: dict[tuple[str, str], Answer] = {}
     for instance in instances:
-        kind = KINDS[instance["type"]]
+        kind = presenter.kind(instance)
         dataset = instance.get("datasetId", DEFAULT_INSTANCE)
         group = groups.setdefault((kind.name, dataset), {"type": kind.name, kind.plural: []})
         if dataset != DEFAULT_INSTANCE:
             group["datasetId"] = dataset
-        value = instance[kind.member]
         time = instance.get(timeproperty) or instance.get("modifiedAt") or instance.get("createdAt")
-        group[kind.plural].append([{kind.member: value} if kind.member in _WRAPPED else value, time])
+        group[kind.plural].append([presenter.attribute([instance]), time])
     answers = list(groups.values())
     return answers[0] if len(answers) == 1 else answers
 
