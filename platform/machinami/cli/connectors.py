@@ -5,10 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from machinami.cli.options import AsJson, DataDir, load_settings
 from machinami.connect.discovery import Connector, discover, find_connector, load_connector
@@ -32,10 +28,12 @@ def list_connectors(
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = _table("name", "title", "topics", "masters")
     for row in rows:
-        table.add_row(row["name"], _title(row["title"]), "\n".join(row["topics"]), "\n".join(row["masters"]))
-    Console().print(table)
+        typer.echo(f"{row['name']}  {_title(row['title'])}")
+        for topic in row["topics"]:
+            typer.echo(f"    topic   {topic}")
+        for master in row["masters"]:
+            typer.echo(f"    master  {master}")
 
 
 @app.command("check")
@@ -91,20 +89,14 @@ def _check_samples(connector: Connector) -> bool:
 
 
 def _show_steps(steps: list[Step]) -> bool:
-    table = _table("rule", "path", "found", "result")
+    width = max(len(step.rule) for step in steps)
     for step in steps:
-        refused = f"[red]{escape(step.reason)}[/red]\n{escape(step.cure)}"
-        result = refused if step.reason else escape(step.result)
-        table.add_row(step.rule, escape(step.path), escape(step.found), result)
-    Console().print(table)
+        where = ": ".join(part for part in (step.path, step.found) if part)
+        came = f" → {step.result}" if step.result else ""
+        typer.echo(f"{'✗' if step.reason else '✓'} {step.rule:<{width}}  {where}{came}")
+        if step.reason:
+            typer.echo(f"    {step.reason}\n    {step.cure}")
     return not any(step.reason for step in steps)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
 
 
 def _topic(topic: str | None) -> str:

@@ -11,7 +11,7 @@ from machinami.connect.attributes import Reader, paths_of
 from machinami.connect.discovery import Connector
 from machinami.connect.messages import MessageMapper, compile_messages
 from machinami.connect.paths import ABSENT, Document, compile_path
-from machinami.connect.reasons import show_value
+from machinami.connect.reasons import printable, show_value
 from machinami.connect.templates import Names, places
 from machinami.connect.topics import TopicTree
 from machinami.errors import BadRequestData
@@ -56,7 +56,7 @@ def dry_run(
         declared = ", ".join(rule.topic for rule in connector.manifest.messages)
         return [_refused("topic", topic, "this connector does not declare it", f"It declares: {declared}.")]
     mapper, names = found
-    matched = Step(rule="topic", path=mapper.rule.topic, found=topic, result=show_value(names))
+    matched = Step(rule="topic", path=mapper.rule.topic, found=topic, result=_show(names))
     return [matched, *_decoded(mapper, names, topic, payload, received_at or datetime.now(UTC))]
 
 
@@ -66,10 +66,10 @@ def _decoded(
     try:
         documents = mapper.decode(topic, payload)
     except BadRequestData as error:
-        yield _refused("format", show_value(payload), error.detail, error.cure)
+        yield _refused("format", _show(payload), error.detail, error.cure)
         return
     for document in documents:
-        yield Step(rule="format", path=mapper.rule.format, result=show_value(document))
+        yield Step(rule="format", path=mapper.rule.format, result=_show(document))
         yield from _document(mapper, names, document, received_at)
 
 
@@ -84,7 +84,7 @@ def _document(
     if mapper.hide:
         yield _step("pseudonymise", rule.pseudonymise, document, lambda: _hide(mapper, document, received_at))
     id_paths = [place for place in places(rule.id) if place not in names]
-    yield _step("id", id_paths, document, lambda: mapper.identify(document, names))
+    yield _step("id", id_paths, document, lambda: mapper.identify(document, names), where=rule.id)
     for attribute, reader in zip(rule.attributes, mapper.readers, strict=True):
         read = partial(_value, reader, document)
         yield _step(reader.term, paths_of(attribute), document, read)
@@ -92,7 +92,7 @@ def _document(
 
 def _value(reader: Reader, document: Document) -> str:
     value = reader.read(document)
-    return "(left out)" if value is ABSENT else f"{show_value(value)} {reader.unit or ''}".rstrip()
+    return "(left out)" if value is ABSENT else f"{_show(value)} {reader.unit or ''}".rstrip()
 
 
 def _hide(mapper: MessageMapper, document: Document, received_at: datetime) -> str:
@@ -105,13 +105,15 @@ def _hide(mapper: MessageMapper, document: Document, received_at: datetime) -> s
     return "hidden"
 
 
-def _step(rule: str, paths: list[str], document: Document, act: Callable[[], Any]) -> Step:
-    found = ", ".join(show_value(_look(path, document)) for path in paths)
-    where = ", ".join(paths)
+def _step(
+    rule: str, paths: list[str], document: Document, act: Callable[[], Any], *, where: str = ""
+) -> Step:
+    found = ", ".join(_show(_look(path, document)) for path in paths)
+    path = where or ", ".join(paths)
     try:
-        return Step(rule=rule, path=where, found=found, result=show_value(act()))
+        return Step(rule=rule, path=path, found=found, result=_show(act()))
     except BadRequestData as error:
-        return Step(rule=rule, path=where, found=found, reason=error.detail, cure=error.cure)
+        return Step(rule=rule, path=path, found=found, reason=error.detail, cure=error.cure)
 
 
 def _look(path: str, document: Document) -> Any:
@@ -120,3 +122,7 @@ def _look(path: str, document: Document) -> Any:
 
 def _refused(rule: str, found: str, reason: str, cure: str) -> Step:
     return Step(rule=rule, found=found, reason=reason, cure=cure)
+
+
+def _show(value: Any) -> str:
+    return printable(show_value(value))

@@ -20,7 +20,7 @@ def reject(
 
     def show(value: Any) -> str:
         text = show_value(value)
-        return _printable(redact(text)[:LENGTH])
+        return printable(redact(text)[:LENGTH])[:LENGTH]
 
     return Rejection(
         connector=connector,
@@ -46,10 +46,8 @@ def show_value(value: Any) -> str:
         return f"({type(value).__name__})"
 
 
-def _printable(text: str) -> str:
-    """NUL, control characters and lone surrogates would break the row that keeps the rejection."""
-    return (
-        text
-        if text.isprintable()
-        else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    )
+def printable(text: str) -> str:
+    """One line that can be stored and shown: NUL, control characters and lone surrogates are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
