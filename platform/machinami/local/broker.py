@@ -14,9 +14,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from machinami.errors import SetupError, Unavailable
 from machinami.local.ports import LOOPBACK, answers, free_ports
@@ -38,6 +42,18 @@ _DEVICE_RIGHTS = {
 }
 _SYNC_INTERVAL = "1s"
 """A killed server loses nothing; a machine that loses power loses at most this much of the log."""
+
+
+class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a stream reaches.
+
+    Attributes:
+        name: the one under which `machinami.stream` keeps its position in the database.
+        last: number of the newest message; 0 when there is none yet.
+    """
+
+    name: str
+    last: int
 
 
 class Broker:
@@ -134,8 +150,8 @@ class Broker:
             return False
         return True
 
-    def last_sequence(self, stream: str) -> int:
-        """Number of the newest message in a stream; 0 when it has none yet.
+    def messages(self) -> StreamEnd:
+        """How far the stream of devices' messages reaches.
 
         Raises:
             Unavailable: the server does not answer.
@@ -146,10 +162,11 @@ class Broker:
             raise Unavailable(
                 f"the broker does not answer: {error}", cure="Try again when it is up"
             ) from error
-        details = [
-            detail for account in answer.get("account_details", ()) for detail in account["stream_detail"]
-        ]
-        return next((int(detail["state"]["last_seq"]) for detail in details if detail["name"] == stream), 0)
+        for detail in _streams(answer):
+            if detail["name"] == MESSAGES:
+                made = int(datetime.fromisoformat(detail["created"]).timestamp())
+                return StreamEnd(name=f"{MESSAGES}@{made}", last=int(detail["state"]["last_seq"]))
+        return StreamEnd(name=MESSAGES, last=0)
 
     def _monitor(self, path: str) -> Any:
         connection = http.client.HTTPConnection(LOOPBACK, self._monitor_port, timeout=2.0)
@@ -205,6 +222,11 @@ class Broker:
                     "the broker does not start:\n" + "\n".join(last_lines(self.log)), cure=f"See {self.log}"
                 )
             pause(0.02)
+
+
+def _streams(answer: Any) -> Iterator[dict[str, Any]]:
+    for account in answer.get("account_details", ()):
+        yield from account.get("stream_detail", ())
 
 
 def find_nats_server() -> str:

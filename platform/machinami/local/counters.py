@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from machinami.local.broker import MESSAGES, Broker
+from machinami.local.broker import Broker
 from machinami.store.engine import open_engine
 from machinami.store.intake import read_counters
 
@@ -40,9 +40,13 @@ class CounterReader:
             Unavailable: broker or database do not answer.
             TooComplexQuery: the database is too busy to answer in time.
         """
-        last = self._broker.last_sequence(MESSAGES)
-        stored = msgspec.structs.asdict(read_counters(self._engine, MESSAGES))
-        counters: Counters = {"in": last, "lag": max(0, last - stored.pop("sequence")), **stored}
+        stream = self._broker.messages()
+        stored = msgspec.structs.asdict(read_counters(self._engine, stream.name))
+        counters: Counters = {
+            "in": stream.last,
+            "lag": max(0, stream.last - stored.pop("sequence")),
+            **stored,
+        }
         return counters | self._rates(counters)
 
     def __enter__(self) -> Self:

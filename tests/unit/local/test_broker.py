@@ -16,7 +16,7 @@ import psutil
 import pytest
 from machinami.errors import Unavailable
 from machinami.local.broker import Broker
-from machinami.stream.client import STREAM, StreamLimits, open_stream
+from machinami.stream.client import StreamLimits, StreamState, open_stream
 
 
 @contextmanager
@@ -38,9 +38,9 @@ def publish(client: mqtt.Client, topic: str, payload: bytes = b"1", qos: int = 1
     client.publish(topic, payload, qos=qos).wait_for_publish(10)
 
 
-async def make_stream(broker: Broker) -> None:
-    async with open_stream(broker.nats, broker.password, StreamLimits(size=2**30)):
-        pass
+async def make_stream(broker: Broker) -> StreamState:
+    async with open_stream(broker.nats, broker.password, StreamLimits(size=2**30)) as stream:
+        return await stream.state()
 
 
 @pytest.fixture
@@ -50,11 +50,18 @@ async def broker(tmp_path: Path):
         yield broker
 
 
+async def test_the_stream_is_named_as_its_readers_name_it(tmp_path: Path):
+    with Broker(tmp_path) as broker:
+        assert (broker.messages().name, broker.messages().last) == ("$MQTT_msgs", 0)
+        state = await make_stream(broker)
+        assert broker.messages().name == state.name
+
+
 @pytest.mark.parametrize("qos", [1, 2])
 async def test_what_a_device_was_acknowledged_is_in_the_stream(broker: Broker, qos: int):
     with device(broker, "gauge-1") as client:
         publish(client, "ul/namiki-river/g1/attrs", qos=qos)
-    assert broker.last_sequence(STREAM) == 1
+    assert broker.messages().last == 1
 
 
 async def test_devices_hear_each_other_at_both_levels_of_service(broker: Broker):
@@ -75,7 +82,7 @@ async def test_a_device_can_neither_forge_nor_steer(broker: Broker, topic: str):
     with device(broker, "rogue") as client:
         publish(client, topic)
         publish(client, "sound/topic")
-    assert broker.last_sequence(STREAM) == 1
+    assert broker.messages().last == 1
 
 
 async def test_a_device_cannot_read_the_log_behind_the_topics(broker: Broker):
@@ -125,7 +132,7 @@ async def test_the_stream_survives_a_kill(tmp_path: Path):
         broker.process.kill()
         broker.process.wait()
         broker.start()
-        assert broker.last_sequence(STREAM) == 100
+        assert broker.messages().last == 100
 
 
 def test_a_second_broker_on_the_same_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -156,4 +163,4 @@ def test_a_stopped_broker_says_so(tmp_path: Path):
     broker = Broker(tmp_path)
     assert not broker.ready()
     with pytest.raises(Unavailable, match="does not answer"):
-        broker.last_sequence(STREAM)
+        broker.messages()
