@@ -1,0 +1,91 @@
+"""`machinami bench`: speed measured on this machine, with the machine named beside the figures."""
+
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import psutil
+import typer
+
+from machinami_loadtests.bench import Report, Size, bench_ingest
+
+app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Holds the help text; other benches join `ingest`."""
+
+
+@app.command()
+def ingest(
+    messages: Annotated[int, typer.Option(help="Messages for each of the two rates.", min=1_000)] = 200_000,
+    devices: Annotated[int, typer.Option(help="Devices that send them.", min=1)] = 1_000,
+    latency_rate: Annotated[float, typer.Option(help="Messages/s while latency is measured.", min=1)] = 1_000,
+    latency_seconds: Annotated[float, typer.Option(help="How long latency is measured.", min=1)] = 10,
+    database: Annotated[
+        str | None, typer.Option(help="Measure this server instead of the embedded one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Messages/s from the MQTT listener to the committed row, beside the bare limit of the same run.
+
+    QoS 1, JSON of five fields that gives four values, one worker, default durability. It takes a minute or
+    two in a temporary folder, on loopback only. The exit code is 1 when a message is lost or doubled.
+    """
+    size = Size(
+        messages=messages, devices=devices, latency_rate=latency_rate, latency_seconds=latency_seconds
+    )
+    with tempfile.TemporaryDirectory(prefix="machinami-bench-") as folder:
+        report = bench_ingest(Path(folder), size, database, _say)
+    if as_json:
+        document = {**msgspec.structs.asdict(report), "machine": machine()}
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    else:
+        _print(report)
+    raise typer.Exit(1 if report.lost or report.doubled else 0)
+
+
+def machine() -> dict[str, object]:
+    """What a figure was measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )
+
+
+def _say(text: str) -> None:
+    print(f"· {text}", file=sys.stderr)
+
+
+def _print(report: Report) -> None:
+    whole, limit = report.cpu_microseconds, report.limit_cpu_microseconds
+    print(
+        f"whole path   {report.messages_per_second:>10,.0f} messages/s  {report.rows_per_second:,.0f} rows/s"
+    )
+    print(f"bare limit   {report.limit_messages_per_second:>10,.0f} messages/s")
+    print(f"ratio        {report.ratio:>10.2f}")
+    print(
+        f"latency      p50 {report.p50_ms:.1f} ms, p99 {report.p99_ms:.1f} ms at {report.latency_rate:,.0f}/s"
+    )
+    print("CPU, µs a message (bare limit in brackets)")
+    for role, used in whole.items():
+        print(f"  {role:<10} {used:>8.1f}  ({limit.get(role, 0.0):.1f})")
+    print(
+        f"lost {report.lost}, doubled {report.doubled} of {report.messages:,} messages and the latency run's"
+    )
+    print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))

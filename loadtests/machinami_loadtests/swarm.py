@@ -1,0 +1,165 @@
+"""The high-rate swarm: a few connections that write packets made ahead of time, with rate control.
+
+One thread, non-blocking sockets. QoS 1: every PUBACK is compared with the one expected, in order; QoS 0 has
+none. A load test is then limited by the broker and what is behind it, not by its client.
+"""
+
+import selectors
+import socket
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from machinami_loadtests import packets
+
+_BLOCK = 512  # packets written at once
+_READ = 1 << 16
+_PATIENCE = 30.0  # seconds without any progress before the broker is given up
+
+
+class SwarmError(Exception):
+    """The broker refused a connection, acknowledged wrongly, or stopped answering."""
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """What a swarm did.
+
+    Attributes:
+        sent_at: for each connection and message, when it was handed to the kernel (`time.time`, seconds).
+        started_at: when the first message left; finished_at: when the last was acknowledged.
+    """
+
+    sent_at: list[list[float]]
+    started_at: float
+    finished_at: float
+
+    @property
+    def messages(self) -> int:
+        """How many were sent, and at QoS 1 acknowledged."""
+        return sum(len(moments) for moments in self.sent_at)
+
+
+def swarm(
+    address: tuple[str, int],
+    batches: Sequence[Sequence[bytes]],
+    *,
+    name: str = "swarm",
+    qos: int = 1,
+    rate: float | None = None,
+    window: int = 4_096,
+    user: str = "",
+    password: str = "",
+) -> Published:
+    """Publish and return when everything is acknowledged.
+
+    Args:
+        batches: packets for each connection, from `packets.publishes`.
+        rate: messages/s over all connections; None is as fast as acknowledgements allow.
+        window: unacknowledged messages a connection may have at most; below 65,535.
+
+    Raises:
+        SwarmError: see there.
+    """
+    greetings = [packets.connect(f"{name}-{number}", user, password) for number in range(len(batches))]
+    lines = [
+        _Line(address, hello, batch, qos, window) for hello, batch in zip(greetings, batches, strict=True)
+    ]
+    try:
+        started_at = time.time()
+        _run(lines, rate)
+        return Published(
+            sent_at=[line.sent_at for line in lines], started_at=started_at, finished_at=time.time()
+        )
+    finally:
+        for line in lines:
+            line.close()
+
+
+def _run(lines: Sequence["_Line"], rate: float | None) -> None:
+    with selectors.DefaultSelector() as selector:
+        for line in lines:
+            selector.register(line.socket, selectors.EVENT_READ, line)
+        begun = progressed = time.monotonic()
+        done = 0
+        while not all(line.done for line in lines):
+            allowed = None if rate is None else int((time.monotonic() - begun) * rate)
+            share = None if allowed is None else -(-allowed // len(lines))
+            waiting = [line for line in lines if line.write(share)]
+            # A line that cannot write waits for its acknowledgements; one that is paced, for the clock.
+            for key, _ in selector.select(0.0 if waiting and rate is None else 0.001):
+                key.data.read()
+            now_done = sum(line.acknowledged + line.written for line in lines)
+            if now_done != done:
+                done, progressed = now_done, time.monotonic()
+            elif time.monotonic() - progressed > _PATIENCE:
+                raise SwarmError(f"the broker made no progress for {_PATIENCE:.0f} s")
+
+
+class _Line:
+    """One connection: what it has still to write, and what has been acknowledged."""
+
+    def __init__(
+        self, address: tuple[str, int], hello: bytes, batch: Sequence[bytes], qos: int, window: int
+    ) -> None:
+        self.socket = socket.create_connection(address, timeout=10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall(hello)
+        answer = self.socket.recv(4)
+        if answer != packets.CONNACK:
+            raise SwarmError(f"the broker refused the connection: {answer.hex() or 'closed'}")
+        self.socket.setblocking(False)
+        self.sent_at: list[float] = []
+        self.acknowledged = 0
+        self._batch = batch
+        self._qos = qos
+        self._window = window
+        self._unsent = memoryview(b"")
+        self._unread = b""
+
+    @property
+    def written(self) -> int:
+        """Messages handed over so far."""
+        return len(self.sent_at)
+
+    @property
+    def done(self) -> bool:
+        """Everything written and, at QoS 1, acknowledged."""
+        everything = len(self._batch)
+        answered = self.acknowledged == everything or not self._qos
+        return self.written == everything and not self._unsent and answered
+
+    def write(self, share: int | None) -> bool:
+        """Write what window and rate allow; whether there may be more to write right away."""
+        if not self._unsent:
+            room = self._window - (self.written - self.acknowledged) if self._qos else _BLOCK
+            due = len(self._batch) - self.written if share is None else share - self.written
+            block = self._batch[self.written : self.written + max(0, min(room, due, _BLOCK))]
+            if not block:
+                return False
+            self._unsent = memoryview(b"".join(block))
+            self.sent_at += [time.time()] * len(block)
+        try:
+            self._unsent = self._unsent[self.socket.send(self._unsent) :]
+        except BlockingIOError:
+            return False
+        return not self._unsent
+
+    def read(self) -> None:
+        """Take in acknowledgements and hold each against the one expected."""
+        data = self.socket.recv(_READ)
+        if not data:
+            raise SwarmError("the broker closed the connection")
+        data = self._unread + data
+        count = len(data) // 4
+        expected = packets.acknowledgements(self.acknowledged, self.acknowledged + count)
+        if data[: count * 4] != expected:
+            raise SwarmError(f"message {self.acknowledged} or one after it was acknowledged wrongly")
+        self.acknowledged += count
+        self._unread = data[count * 4 :]
+
+    def close(self) -> None:
+        """Say goodbye."""
+        self.socket.setblocking(True)
+        self.socket.sendall(packets.DISCONNECT)
+        self.socket.close()
