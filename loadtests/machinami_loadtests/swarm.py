@@ -7,7 +7,8 @@ none. A load test is then limited by the broker and what is behind it, not by it
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import msgspec
 
@@ -62,18 +63,29 @@ def swarm(
         SwarmError: see there.
     """
     greetings = [packets.connect(f"{name}-{number}", user, password) for number in range(len(batches))]
-    lines = [
-        _Line(address, hello, batch, qos, window) for hello, batch in zip(greetings, batches, strict=True)
-    ]
-    try:
+    with ExitStack() as stack:
+        lines = [
+            _Line(stack.enter_context(_connected(address, hello)), batch, qos, window)
+            for hello, batch in zip(greetings, batches, strict=True)
+        ]
         started_at = time.time()
         _run(lines, rate)
-        return Published(
-            sent_at=[line.sent_at for line in lines], started_at=started_at, finished_at=time.time()
-        )
-    finally:
+        finished_at = time.time()
         for line in lines:
-            line.close()
+            line.end()
+    return Published(sent_at=[line.sent_at for line in lines], started_at=started_at, finished_at=finished_at)
+
+
+@contextmanager
+def _connected(address: tuple[str, int], hello: bytes) -> Generator[socket.socket]:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(hello)
+        answer = connection.recv(4)
+        if answer != packets.CONNACK:
+            raise SwarmError(f"the broker refused the connection: {answer.hex() or 'closed'}")
+        connection.setblocking(False)
+        yield connection
 
 
 def _run(lines: Sequence["_Line"], rate: float | None) -> None:
@@ -99,16 +111,8 @@ def _run(lines: Sequence["_Line"], rate: float | None) -> None:
 class _Line:
     """One connection: what it has still to write, and what has been acknowledged."""
 
-    def __init__(
-        self, address: tuple[str, int], hello: bytes, batch: Sequence[bytes], qos: int, window: int
-    ) -> None:
-        self.socket = socket.create_connection(address, timeout=10)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(hello)
-        answer = self.socket.recv(4)
-        if answer != packets.CONNACK:
-            raise SwarmError(f"the broker refused the connection: {answer.hex() or 'closed'}")
-        self.socket.setblocking(False)
+    def __init__(self, connection: socket.socket, batch: Sequence[bytes], qos: int, window: int) -> None:
+        self.socket = connection
         self.sent_at: list[float] = []
         self.acknowledged = 0
         self._batch = batch
@@ -158,8 +162,7 @@ class _Line:
         self.acknowledged += count
         self._unread = data[count * 4 :]
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Say goodbye."""
         self.socket.setblocking(True)
         self.socket.sendall(packets.DISCONNECT)
-        self.socket.close()
