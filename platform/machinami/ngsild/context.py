@@ -13,7 +13,7 @@ from machinami.ngsild.core_terms import CORE_DOCUMENT, CORE_URL, DEFAULT_VOCABUL
 from machinami.ngsild.definitions import Term, define_terms
 from machinami.ngsild.terms import NAME, is_uri
 
-__all__ = ["CORE", "CORE_URL", "Context", "Load", "Source", "build_context", "is_core"]
+__all__ = ["CORE", "CORE_URL", "Context", "Load", "Source", "Term", "build_context", "is_core"]
 
 Source: TypeAlias = str | dict[str, Any] | list[Any]
 """A @context as a document gives it: a URL, a map of terms, or a list of both."""
@@ -102,16 +102,14 @@ class Context:
 
     def _expand(self, name: str, field: str) -> str:
         """IRI of a name without a definition of its own."""
-        prefix, _, suffix = name.partition(":")
+        prefix, colon, suffix = name.partition(":")
+        if not colon and NAME.fullmatch(name):
+            return DEFAULT_VOCABULARY + name
         if suffix and prefix in self._prefixes and not suffix.startswith("//"):
             return self._prefixes[prefix] + suffix
         if is_uri(name):
             return name
-        if not NAME.fullmatch(name):
-            raise _bad_name(
-                field, name, "is not a name", "Start with a letter, go on with letters, digits, _"
-            )
-        return DEFAULT_VOCABULARY + name
+        raise _bad_name(field, name, "is not a name", "Start with a letter, go on with letters, digits, _")
 
     def _compact(self, iri: str) -> str:
         suffix = iri.removeprefix(DEFAULT_VOCABULARY)

@@ -75,7 +75,7 @@ def read_attribute(
         }
     check_content(document, nulls=partial)
     rules = Rules(simplified=simplified, nulls=partial, partial=partial)
-    return Reader(context, rules).read(name, document, name)
+    return Reader(context, rules).read(context.expand(name), document, name)
 
 
 def _entity(document: object, reader: Reader) -> Entity:

@@ -10,7 +10,7 @@ import msgspec
 import orjson
 import shapely
 from shapely import affinity
-from shapely.geometry import shape
+from shapely.geometry import Point, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 
@@ -119,6 +119,8 @@ def distance(one: BaseGeometry, other: BaseGeometry) -> float:
     The nearest points are sought on a plane around them: exact for points, off by less than one in a hundred
     for shapes a few hundred kilometres apart.
     """
+    if isinstance(one, Point) and isinstance(other, Point):
+        return _haversine(one.x, one.y, other.x, other.y)
     turn = 360.0 * round((other.centroid.x - one.centroid.x) / 360.0)  # the shorter way round the globe
     narrow = max(math.cos(math.radians((one.centroid.y + other.centroid.y) / 2)), 1e-9)
     flat = [affinity.scale(geometry, xfact=narrow, origin=(0, 0)) for geometry in (one, other)]

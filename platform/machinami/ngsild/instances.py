@@ -63,14 +63,15 @@ class Reader:
             raise wrong(path, name, "is a term of the standard, no attribute name", "Choose another name")
         if iri in into:
             raise wrong(path, name, f"is given twice, as {iri}", "Keep one of the two")
-        into[iri] = self.read(name, document, path)
+        into[iri] = self.read(iri, document, path)
 
-    def read(self, name: str, document: object, path: str) -> list[Instance]:
+    def read(self, iri: str, document: object, path: str) -> list[Instance]:
         """Instances of one attribute, in any representation."""
         instances: list[Instance] = []
         for kind, members, place in self._parts(document, path):
             instance = self._instance(kind, members, place)
-            self._check_geo(name, instance, place)
+            if iri in _GEO_IRIS:
+                _check_geo(instance, place)
             instances.append(instance)
         if not self.rules.history:
             _check_datasets(instances, path)
@@ -155,11 +156,11 @@ class Reader:
         elif (name, value) != ("datasetId", DEFAULT_INSTANCE):
             instance[name] = self._coerced(name, MEMBER_CHECKS[name](value, path), path)
 
-    def _check_geo(self, name: str, instance: Instance, path: str) -> None:
-        if instance.get("type", "GeoProperty") == "GeoProperty" or instance.get("value") == NGSI_NULL:
-            return
-        if self.context.expand(name) in _GEO_IRIS:
-            raise wrong(path, instance.get("value"), "is a GeoProperty always", "Give it a GeoJSON geometry")
+
+def _check_geo(instance: Instance, path: str) -> None:
+    """Some attributes are GeoProperties always (clause 4.7.1)."""
+    if instance.get("type", "GeoProperty") != "GeoProperty" and instance.get("value") != NGSI_NULL:
+        raise wrong(path, instance.get("value"), "is a GeoProperty always", "Give it a GeoJSON geometry")
 
 
 def _is_instance(entry: object) -> bool:

@@ -126,7 +126,8 @@ def test_the_simplified_form_of_several_instances():
         ({"id": "urn:a:b", "type": "T", "a b": 1}, "a b"),
         ({"id": "urn:a:b", "type": "T", "a": "\0"}, "$.a"),
         ({"id": "urn:a:b", "type": "T", "a": {"\0": 1}}, "$.a.\0"),
-        ({"id": "urn:a:b", "type": "T", "a": float("nan")}, "$.a"),
+        ({"id": "urn:a:b", "type": "T", "a": 2**64}, "$"),
+        ({"id": "urn:a:b", "type": "T", "a": "\ud800"}, "$"),
         ({"id": "urn:a:b", "type": "T", "unitCode": "MTR"}, "unitCode"),
         ({"id": "urn:a:b", "type": "T", "location": "here"}, "location"),
         (
@@ -258,3 +259,12 @@ def test_history_has_many_instances_of_one_dataset():
     evolution = [{"type": "Property", "value": value} for value in (1, 2, NGSI_NULL)]
     entity = read_temporal({"id": "urn:a:b", "type": "T", "a": evolution}, CORE)
     assert entity.attributes == {f"{DEFAULT}a": evolution}
+
+
+def test_the_text_of_an_escape_is_no_escape():
+    assert read_one("\\u0000")["value"] == "\\u0000"
+
+
+def test_a_large_flat_document_is_taken():
+    line = {"type": "LineString", "coordinates": [[135 + step / 1e4, 35] for step in range(2000)]}
+    assert read_attribute("location", line, CORE) == [{"type": "GeoProperty", "value": line}]

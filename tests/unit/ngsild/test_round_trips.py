@@ -1,15 +1,18 @@
 """Random documents: what is read is rendered as it was; what cannot be read is refused."""
 
+import json
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import BadRequestData, ContextUnavailable, NotSupported
 from machinami.ngsild.context import CORE, build_context
 from machinami.ngsild.documents import read_attribute, read_entity, read_fragment, read_temporal
 from machinami.ngsild.render import Representation, render_entity, render_feature, render_temporal
-from machinami.ngsild.terms import KINDS, NGSI_NULL, NON_REIFIED
+from machinami.ngsild.terms import KINDS, NGSI_NULL, NON_REIFIED, SYSTEM_MEMBERS
 
 CITY = build_context({"ex": "https://ex.org/", "level": "ex:waterLevel", "River": "ex:River"}, dict)
 
@@ -151,3 +154,23 @@ def test_what_is_read_can_be_rendered(document: Any, representation: Representat
     assert render_entity(entity, CITY, representation, lang="ja").keys() == {"id", "type", "a"}
     concise = render_entity(entity, CITY, Representation.CONCISE)
     assert read_entity(concise, CITY) == entity
+
+
+@pytest.mark.real_data
+def test_smart_data_models_examples_come_back_or_are_refused(shared_data: Path):
+    index = json.loads((shared_data / "contexts" / "url-map.json").read_text())
+
+    def load(url: str) -> dict[str, Any]:
+        if url not in index:
+            raise ContextUnavailable(f"{url} is not pinned")
+        return json.loads((shared_data / "contexts" / index[url]).read_text())
+
+    read = 0
+    for file in sorted((shared_data / "smart-data-models").glob("*/examples/example-normalized.jsonld")):
+        with suppress(BadRequestData, ContextUnavailable, json.JSONDecodeError):  # their examples have errors
+            document = json.loads(file.read_text())
+            context = build_context(document.pop("@context"), load)
+            expected = {name: value for name, value in document.items() if name not in SYSTEM_MEMBERS}
+            assert render_entity(read_entity(document, context), context) == expected
+            read += 1
+    assert read >= 30
