@@ -132,19 +132,30 @@ class _Run:
         self._add(Worker("api", plan.data_dir, options=("--port", str(plan.api_port)), port=plan.api_port))
         self._add(Worker("notify", plan.data_dir, grace=0.5))
         if plan.simulate is not None:
-            self._import_masters()
             self._add(Worker("simulate", plan.data_dir, options=plan.simulate))
+            self._import_masters()
 
     def _import_masters(self) -> None:
-        """The simulated city's gauges, ports and places; once for each data folder."""
-        folder = self._plan.data_dir / "masters"
-        self._run("simulate", "--masters", str(folder))
-        self._run("import", str(folder))
+        """The simulated city's gauges, ports and places, while its devices begin to send.
 
-    def _run(self, name: str, *options: str) -> None:
-        lines = run_to_end(name, self._plan.data_dir, options, self._supervisor.pause)
+        At each start, which changes nothing unless the city was drawn anew; measurements do not wait for it.
+        """
+        folder = self._plan.data_dir / "masters"
+        try:
+            self._run("simulate", "--masters", str(folder), log="masters")
+            self._run("import", str(folder), log="masters")
+        except SetupError as error:
+            self._supervisor.screen.say(str(error))
+
+    def _run(self, name: str, *options: str, log: str = "") -> None:
+        worker = Worker(name, self._plan.data_dir, options=options, log=log)
+        lines = run_to_end(worker, self._look_and_pause)
         if lines is not None:
             raise SetupError(f"machinami {name} failed:\n" + "\n".join(lines))
+
+    def _look_and_pause(self, seconds: float) -> None:
+        self._supervisor.look()
+        self._supervisor.pause(seconds)
 
     def _watch(self, reader: CounterReader) -> None:
         status_due = bound_due = 0.0

@@ -22,6 +22,7 @@ class Worker:
         name: the role, which is also its command.
         data_dir: the city's data folder; ``logs/NAME.log`` in it takes the role's output.
         options: further command line options.
+        log: name of its log; empty: as the role.
         port: the role is ready when somebody answers on it; None: when it has run for a moment.
         grace: seconds that it has for ending by itself.
     """
@@ -34,9 +35,10 @@ class Worker:
         options: Sequence[str] = (),
         port: int | None = None,
         grace: float = 0.7,
+        log: str = "",
     ) -> None:
         self.name = name
-        self.log = data_dir / f"logs/{name}.log"
+        self.log = data_dir / f"logs/{log or name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._command = [sys.executable, "-m", "machinami", name, "--data-dir", str(data_dir), *options]
         self._port = port
@@ -74,11 +76,8 @@ class Worker:
             self.process = None
 
 
-def run_to_end(
-    name: str, data_dir: Path, options: Sequence[str], pause: Pause = time.sleep
-) -> list[str] | None:
+def run_to_end(worker: Worker, pause: Pause) -> list[str] | None:
     """Run a command of ours to its end; what it said last when it failed, None when it did not."""
-    worker = Worker(name, data_dir, options=options)
     since = log_size(worker.log)
     worker.start()
     try:
