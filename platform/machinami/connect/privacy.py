@@ -155,7 +155,7 @@ def _refuse(field: str) -> BadRequestData:
 
 def _compile_pattern(pattern: str) -> re.Pattern[str]:
     try:
-        return re.compile(pattern)
+        return re.compile(f"{_PSEUDONYM.pattern}|(?:{pattern})")
     except re.error as error:
         raise SetupError(
             f"not a regular expression: {error}",

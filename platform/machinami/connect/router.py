@@ -13,6 +13,9 @@ from machinami.model import Mapped, Message
 KNOWN_TOPICS: Final = 200_000
 """Topics whose rule is remembered; about 400 bytes each."""
 
+_NO_NAMES: Final[Mapping[str, str]] = {}
+"""Of a topic whose entity is known the names are needed no more."""
+
 
 class _Route(NamedTuple):
     mapper: MessageMapper
@@ -80,7 +83,8 @@ class Router:
         mapper, names = found
         if len(self._routes) >= KNOWN_TOPICS:
             self._routes.clear()
-        route = self._routes[topic] = _Route(mapper, names, mapper.entity_id(names))
+        entity_id = mapper.entity_id(names)
+        route = self._routes[topic] = _Route(mapper, _NO_NAMES if entity_id else names, entity_id)
         return route
 
     def _name(self, topic: str) -> str:

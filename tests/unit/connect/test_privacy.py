@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from machinami.connect.discovery import discover
 from machinami.connect.privacy import Pseudonyms, compile_hide
 from machinami.connect.router import Router
+from machinami.connect.samples import read_samples
 from machinami.connect.words import Privacy
 from machinami.errors import BadRequestData, SetupError
 from unit.connect.helpers import HEAD, NOW, SECRET, TEMPERATURE, message, weather_router
@@ -124,6 +125,14 @@ def test_a_redacted_payload_maps_to_what_the_original_would(router: Router) -> N
     redacted = message(original.topic, router.redact(original))
     assert b"u00001" not in redacted.payload
     assert router.map(redacted) == router.map(original)
+
+
+@pytest.mark.parametrize("name", ["people-flow", "fukui-wifi"])
+def test_what_was_redacted_stays_as_it_is_and_maps_alike(router: Router, name: str) -> None:
+    for sample in read_samples(discover()[name].folder):
+        once = message(sample.message.topic, router.redact(sample.message), sample.message.received_at)
+        assert router.redact(once) == once.payload
+        assert router.map(once).changes == router.map(sample.message).changes
 
 
 def test_other_connectors_payloads_stay_byte_for_byte(router: Router) -> None:
