@@ -1,4 +1,4 @@
-"""A city of canned answers for the pages: static files, the parts of NGSI-LD they use, and a stream of changes."""
+"""A city of canned answers: static files, the NGSI-LD that the pages use, and a stream of changes."""
 
 import json
 import queue
@@ -23,6 +23,7 @@ class MockCity:
         self.down = False
         self.requests: list[str] = []
         self.tile_url = ""
+        self.quarantined = 7
         self.url = ""
 
     def change(self, entity_id: str, **attributes: Any) -> None:
@@ -51,7 +52,7 @@ class MockCity:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Answers for one request. What the pages may not ask for is a 404, which the tests see in the console."""
+    """Answers for one request. What is not here is a 404, which the tests see in the console."""
 
     city: MockCity
     protocol_version = "HTTP/1.1"
@@ -59,7 +60,7 @@ class Handler(SimpleHTTPRequestHandler):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args, directory=str(static_folder()))
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it so
         """Tests are quiet."""
 
     def do_GET(self) -> None:
@@ -109,9 +110,11 @@ class Handler(SimpleHTTPRequestHandler):
     def settings(self, _: str, __: dict[str, str]) -> None:
         self.answer({"tileUrl": self.city.tile_url})
 
-    def health(self, _: str, __: dict[str, str]) -> None:
-        counters = {"committed": 123_456, "quarantined": 7, "messages_per_second": 84.5}
-        self.answer({"status": "ok", "counters": counters})
+    def quarantine(self, _: str, asked: dict[str, str]) -> None:
+        more = self.city.quarantined > int(asked["limit"])
+        headers = {"Link": '</machinami/v1/quarantine?offset=100>;rel="next"'} if more else {}
+        rows = [{"id": n} for n in range(min(self.city.quarantined, int(asked["limit"])))]
+        self.answer(rows, headers=headers)
 
     def changes(self, _: str, asked: dict[str, str]) -> None:
         self.close_connection = True
@@ -138,7 +141,7 @@ ROUTES = {
     "/ngsi-ld/v1/entities": Handler.entities,
     "/ngsi-ld/v1/types": Handler.types,
     "/machinami/v1/settings": Handler.settings,
-    "/machinami/v1/health": Handler.health,
+    "/machinami/v1/quarantine": Handler.quarantine,
     "/machinami/v1/changes": Handler.changes,
 }
 

@@ -105,11 +105,16 @@ def _luminance(colour: list[int]) -> float:
 def test_the_entry_page_tells_what_there_is(open_page: Open, city: MockCity):
     page = open_page("/")
     expect(page.locator('[data-type="FloodMonitoring"] strong')).to_have_text("66")
-    expect(page.locator('[data-figure="committed"]')).to_contain_text("123,456")
+    expect(page.locator('[data-figure="entities"]')).to_contain_text("212")
     expect(page.locator('[data-figure="quarantined"]')).to_contain_text("7")
     expect(page.locator("#fictional")).to_be_visible()
     city.observe("urn:ngsi-ld:FloodMonitoring:namiki:gauge-10", "currentLevel", 1.0)
     wait_for(page, "state.changes === 1")
+
+
+def test_a_full_quarantine_is_counted_to_a_hundred(open_page: Open, city: MockCity):
+    city.quarantined = 5_000
+    expect(open_page("/").locator('[data-figure="quarantined"]')).to_contain_text("100+")
 
 
 def test_the_entry_page_of_an_empty_city(open_page: Open, city: MockCity):

@@ -12,8 +12,8 @@ export class Changes {
   #offlineTimer = null;
   #wasLive = false;
 
-  constructor({ types = [], onChange, onState, onReturn = () => {} }) {
-    const query = new URLSearchParams({ ...(types.length && { type: types.join(",") }), options: "concise" });
+  constructor({ types = [], attrs = null, onChange, onState, onReturn = () => {} }) {
+    const query = new URLSearchParams({ options: "concise", ...(types.length && { type: types.join(",") }), ...(attrs && { attrs }) });
     this.url = `/machinami/v1/changes?${query}`;
     Object.assign(this, { onChange, onState, onReturn });
   }

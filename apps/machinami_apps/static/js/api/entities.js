@@ -3,7 +3,7 @@ import { getJson } from "./client.js";
 
 const PAGE = 1000;
 
-/** All entities of the types (an array of terms), concise. */
+/** All entities of the types (an array of terms), concise; `attrs` names the attributes wanted, null wants all. */
 export async function loadEntities(types, attrs = null) {
   const entities = [];
   for (let total = 1; entities.length < total;) {

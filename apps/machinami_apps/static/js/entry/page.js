@@ -1,18 +1,21 @@
 /** The entry page: what this is, what it holds now, and the ways on. */
 import { Changes } from "../api/changes.js";
-import { getJson } from "../api/client.js";
+import { serverNow } from "../api/client.js";
 import { countEntities, loadTypes } from "../api/entities.js";
+import { countQuarantine } from "../api/quarantine.js";
 import { defineMessages, lang, onLanguage, pick, t } from "../i18n/i18n.js";
 import { byId, h, throttle } from "../ui/dom.js";
-import { number } from "../ui/format.js";
+import { number, time } from "../ui/format.js";
 import { showConnection, startHeader } from "../ui/header.js";
 import { keepTrying } from "../ui/loading.js";
 import { ENTRY, TYPE_NAMES } from "./messages.js";
 
 const REFRESH_MS = 15_000;
 const MINUTE = 60_000;
+/** Minutes before a rate means anything. */
+const SETTLED = 0.05;
 
-const page = { counts: null, health: null, connection: "connecting", changes: 0, since: performance.now(), lastEventAt: null };
+const page = { counts: null, quarantine: null, connection: "connecting", changes: 0, since: performance.now(), lastEventAt: null };
 const render = throttle(draw, 500);
 
 const typeName = (type) => (TYPE_NAMES[type] ? pick(TYPE_NAMES[type]) : type);
@@ -21,24 +24,23 @@ const sum = (counts) => Object.values(counts).reduce((all, one) => all + one, 0)
 /** Changes in a minute, once there is a little to go by. */
 function rate() {
   const minutes = (performance.now() - page.since) / MINUTE;
-  return minutes < 0.05 ? null : page.changes / Math.max(minutes, 1 / 60);
+  return minutes < SETTLED ? null : page.changes / minutes;
 }
 
-function figure(name, value, note) {
-  const text = value === null ? "–" : number(value);
-  return h("div", { class: "figure", "data-figure": name },
+const known = (value) => (value === null ? "–" : number(value));
+
+const figure = (name, text, note) =>
+  h("div", { class: "figure", "data-figure": name },
     h("dt", {}, t(name)), h("dd", { class: "number" }, text), h("dd", { class: "figure-note" }, note));
-}
 
 function drawFigures() {
-  const { committed = null, quarantined = null } = page.health?.counters ?? {};
-  const stored = committed === null ? t("unknown") : t("committedNote");
-  const kept = quarantined === null ? t("unknown") : t(quarantined === 0 ? "quarantinedNone" : "quarantinedNote");
+  const { count, more } = page.quarantine ?? { count: null, more: false };
+  const perMinute = rate();
   byId("figures").replaceChildren(
-    figure("entities", page.counts && sum(page.counts), t("entitiesNote")),
-    figure("committed", committed, stored),
-    figure("rate", rate(), t("rateNote")),
-    figure("quarantined", quarantined, kept));
+    figure("entities", known(page.counts && sum(page.counts)), t("entitiesNote")),
+    figure("rate", known(perMinute), t("rateNote")),
+    figure("lastChange", page.lastEventAt === null ? "–" : time(page.lastEventAt, "clock"), t("lastChangeNote")),
+    figure("quarantined", known(count) + (more ? "+" : ""), t(count === 0 ? "quarantinedNone" : "quarantinedNote")));
 }
 
 function drawTypes() {
@@ -69,14 +71,14 @@ async function loadCounts() {
   draw();
 }
 
-async function loadHealth() {
-  page.health = (await getJson("/machinami/v1/health")).body;
+async function loadQuarantine() {
+  page.quarantine = await countQuarantine();
   draw();
 }
 
 function receive(entities) {
   page.changes += entities.length;
-  page.lastEventAt = Date.now();
+  page.lastEventAt = serverNow();
   render();
 }
 
@@ -90,7 +92,7 @@ defineMessages(ENTRY);
 startHeader();
 onLanguage(draw);
 new Changes({ onChange: receive, onState: connectionIs, onReturn: () => keepTrying(loadCounts) }).open();
-for (const work of [loadCounts, loadHealth]) {
+for (const work of [loadCounts, loadQuarantine]) {
   keepTrying(work);
   setInterval(() => keepTrying(work), REFRESH_MS);
 }

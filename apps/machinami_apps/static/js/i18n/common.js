@@ -24,6 +24,7 @@ export const COMMON = {
     ja: "`machinami status` で状態を確認してください。応答があれば自動で再開します。",
     en: "Check with `machinami status`. This page goes on trying by itself.",
   },
+  apiFailed: { ja: "都市OSのAPIがエラーを返しました：", en: "The city's API answered with an error:" },
   empty: { ja: "まだデータがありません。", en: "There are no data yet." },
   emptyCure: {
     ja: "シミュレータを起動するとデータが流れ始めます： machinami up　または　machinami simulate",

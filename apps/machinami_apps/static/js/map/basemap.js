@@ -77,7 +77,9 @@ function labels(colour, language) {
   const water = { "text-color": colour.waterLabel };
   const along = { "symbol-placement": "line", "symbol-spacing": 420, "text-letter-spacing": 0.12 };
   return [
-    text("place", ["PointOfInterest"], colour, language, { "text-size": 11, "text-anchor": "top", "text-offset": [0, 0.7] }),
+    text("place", ["PointOfInterest"], colour, language, {
+      "text-size": 11, "text-variable-anchor": ["top", "left", "right", "bottom"], "text-radial-offset": 1, "text-justify": "auto",
+    }),
     text("river", ["River"], colour, language, along, water),
     text("district", ["District"], colour, language, { "text-size": 14, "text-letter-spacing": 0.14, "text-font": BOLD }),
   ];

@@ -76,6 +76,7 @@ export class CityMap {
   }
 
   goTo(point) {
+    this.#map.resize();
     this.#map.easeTo({ center: point, zoom: Math.max(this.#map.getZoom(), 12.5), duration: still() ? 0 : 600 });
   }
 

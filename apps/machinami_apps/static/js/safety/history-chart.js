@@ -11,6 +11,8 @@ const LEVEL_LINES = {
 };
 const GAP_MS = 40 * 60_000;
 const HEIGHT = 210;
+/** Up to this many observations each is a dot: a single one between two silences has no line to be seen by. */
+const DOTTED = 200;
 
 /** Columns for uPlot (seconds, metres); a silence becomes a gap in the line, never a straight bridge over it. */
 export function toColumns(pairs) {
@@ -68,7 +70,7 @@ function axis(extra) {
 
 const tickText = (span) => (span > 3 * 86_400 ? "day" : "hour");
 
-function options(width, from, until, thresholds) {
+function options(width, from, until, thresholds, dots) {
   return {
     width, height: HEIGHT, legend: { show: false }, cursor: { y: false, points: { size: 8 } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), TIME_ZONE),
@@ -77,7 +79,7 @@ function options(width, from, until, thresholds) {
       axis({ values: (_, ticks) => ticks.map((tick) => time(tick * 1000, tickText((until - from) / 1000))) }),
       axis({ size: 52, values: (_, ticks) => ticks.map((tick) => `${Number(tick.toFixed(2))} m`) }),
     ],
-    series: [{}, { stroke: token("--accent"), width: 2, fill: `${token("--accent")}1f`, points: { show: false }, spanGaps: false }],
+    series: [{}, { stroke: token("--accent"), width: 2, fill: `${token("--accent")}1f`, points: { show: dots, size: 4, fill: token("--accent") }, spanGaps: false }],
     hooks: { draw: [(plot) => drawThresholds(plot, thresholds)] },
   };
 }
@@ -93,7 +95,7 @@ function verticalRange(low, high, thresholds) {
 /** Draw into `container`; `onHover(seconds|null, metres|null)` follows the cursor. Gives the plot. */
 export function drawHistory(container, pairs, { from, until, thresholds, onHover }) {
   const known = thresholds.filter((row) => row.metres !== null);
-  const settings = options(container.clientWidth, from, until, known);
+  const settings = options(container.clientWidth, from, until, known, pairs.length <= DOTTED);
   settings.hooks.setCursor = [(plot) => {
     const at = plot.cursor.idx ?? null;
     onHover(at === null ? null : plot.data[0][at] * 1000, at === null ? null : plot.data[1][at]);

@@ -31,9 +31,13 @@ const people = () => [
       "circle-stroke-color": token("--accent"), "circle-stroke-width": 3,
     },
   },
+];
+
+/** The number stands above the middle, where a port may be. */
+const counts = () => [
   {
     id: "people-count", type: "symbol", source: "people",
-    layout: text(["get", "label"], { "text-size": 12 }),
+    layout: text(["get", "label"], { "text-size": 12.5, "text-anchor": "bottom", "text-offset": [0, -0.75] }),
     paint: { "text-color": token("--ink"), "text-halo-color": token("--paper"), "text-halo-width": 1.6 },
   },
 ];
@@ -42,24 +46,30 @@ const ports = () => [
   {
     id: "ports", type: "symbol", source: "ports",
     layout: {
-      "icon-image": ["get", "image"], "icon-allow-overlap": true, "icon-size": growing(0.72),
+      "icon-image": ["get", "image"], "icon-allow-overlap": true, "icon-size": growing(0.66),
       ...text(["get", "label"], { "text-size": growing(10) }),
     },
     paint: { "text-color": token("--ink") },
   },
 ];
 
-const vehicles = () => [
+const isMoving = ["==", ["get", "state"], "moving"];
+
+const vehicles = (id, filter) => [
   {
-    id: "vehicles", type: "circle", source: "vehicles",
+    id, type: "circle", source: "vehicles", filter,
     paint: {
-      "circle-radius": byState(5.5, 3.8, 3.2),
+      "circle-radius": ["interpolate", ["linear"], ["zoom"], 10.5, byState(2.6, 2, 1.8), 13, byState(5.5, 3.8, 3.2)],
       "circle-color": byState(token("--bike"), token("--paper"), token("--sunken")),
       "circle-stroke-color": byState(token("--paper"), token("--bike"), token("--line-strong")),
       "circle-stroke-width": byState(1.6, 1.8, 1.2),
     },
   },
 ];
+
+/** Resting bikes stand at ports and places: they lie under what tells of those, moving ones over it. */
+const layers = () =>
+  [...people(), ...vehicles("resting", ["!", isMoving]), ...ports(), ...counts(), ...vehicles("moving", isMoving)];
 
 function images(map) {
   const look = { fill: token("--paper"), ring: token("--accent"), track: token("--line") };
@@ -70,7 +80,7 @@ function images(map) {
 const feature = (point, properties) => ({ type: "Feature", geometry: { type: "Point", coordinates: point }, properties });
 
 export function addLayers(map, onPickPlace) {
-  map.addOverlay(SOURCES, () => [...people(), ...ports(), ...vehicles()], images);
+  map.addOverlay(SOURCES, layers, images);
   map.onPick("people", ({ id }) => onPickPlace(id));
 }
 

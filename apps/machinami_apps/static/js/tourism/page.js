@@ -25,6 +25,10 @@ import { countAll, showPlaceList, showPortList, showTotals } from "./panel.js";
 import { gatherPlaces, readReceiver, TYPE as RECEIVER } from "./people.js";
 
 const TYPES = [RECEIVER, PORT, VEHICLE];
+/** Detections name devices, if by pseudonym; this page has no use for them. */
+const ATTRIBUTES = [
+  "name", "dataProvider", "location", "peopleCount", "refPointOfInterest", "speed", "availableBikeNumber", "freeSlotNumber",
+].join();
 const CLOCK_MODES = ["now", "latest"];
 const STALE_MS = STALE_MINUTES * 60_000;
 const TICK_MS = 10_000;
@@ -154,7 +158,7 @@ function remember(entities) {
 }
 
 async function load() {
-  const lists = await Promise.all(TYPES.map((type) => loadEntities([type])));
+  const lists = await Promise.all(TYPES.map((type) => loadEntities([type], ATTRIBUTES)));
   remember(lists.flat());
   const first = !page.loaded;
   page.loaded = true;
@@ -193,7 +197,7 @@ function translated() {
 
 function listen() {
   byId("network").addEventListener("change", (event) => switchNetwork(event.target.value));
-  byId("legend-box").open = matchMedia("(min-width: 1200px) and (min-height: 700px)").matches;
+  byId("legend-box").open = matchMedia("(min-width: 1500px) and (min-height: 800px)").matches;
   setInterval(draw, TICK_MS);
 }
 
@@ -201,7 +205,7 @@ defineMessages(TOURISM);
 startHeader();
 onLanguage(translated);
 listen();
-new Changes({ types: TYPES, onChange: receive, onState: connectionIs, onReturn: () => keepTrying(load) }).open();
+new Changes({ types: TYPES, attrs: ATTRIBUTES, onChange: receive, onState: connectionIs, onReturn: () => keepTrying(load) }).open();
 keepTrying(load);
 keepTrying(startMap);
 requestAnimationFrame(animate);

@@ -19,7 +19,9 @@ export async function keepTrying(work) {
   }
 }
 
-const failure = (error) => ({
-  kind: "error", title: t("apiDown"), text: `${t("apiDownCure")} (${error.message})`,
-  action: { label: t("retry"), run: () => [...failing.keys()].forEach(keepTrying) },
-});
+/** No answer, or 503: it is away. Any other answer is its own words. */
+function failure(error) {
+  const isAway = !error.status || error.status === 503;
+  const texts = isAway ? { title: t("apiDown"), text: t("apiDownCure") } : { title: t("apiFailed"), text: error.message };
+  return { kind: "error", ...texts, action: { label: t("retry"), run: () => [...failing.keys()].forEach(keepTrying) } };
+}
