@@ -142,6 +142,8 @@ def build_context(document: Source | None, load: Load) -> Context:
     """
     if document is None or (isinstance(document, str) and is_core(document)):
         return CORE
+    if isinstance(document, dict) and "@context" in document:
+        document = cast("Source", document["@context"])
     parts: list[Mapping[str, Any] | None] = []
     for part in _parts(document, load, ()):
         parts.append(part)
@@ -151,23 +153,31 @@ def build_context(document: Source | None, load: Load) -> Context:
 
 
 def _parts(document: object, load: Load, trail: tuple[str, ...]) -> Iterator[Mapping[str, Any] | None]:
-    """Local contexts in their order, URLs replaced by what is behind them."""
-    match document:
-        case None:
-            yield None
-        case str():
-            yield from _remote(document, load, trail)
-        case list():
-            for entry in cast("list[object]", document):
-                yield from _parts(entry, load, trail)
-        case dict():
-            local = cast("dict[str, Any]", document)
-            for keyword in ("@context", "@import"):  # a whole document, or JSON-LD 1.1's way to build on one
-                if keyword in local:
-                    yield from _parts(local[keyword], load, trail)
-            yield local
-        case _:
-            raise _malformed(document, "is no @context", "Write a URL, an object of terms, or a list of both")
+    """Local contexts in their order, URLs replaced by what is behind them; `trail` led here."""
+    for entry in cast("list[object]", document if isinstance(document, list) else [document]):
+        match entry:
+            case None:
+                yield None
+            case str():
+                yield from _remote(entry, load, trail)
+            case dict():
+                yield from _local(cast("dict[str, Any]", entry), load, trail)
+            case _:
+                raise _malformed(
+                    entry, "is no @context", "Write a URL, an object of terms, or a list of both"
+                )
+
+
+def _local(local: dict[str, Any], load: Load, trail: tuple[str, ...]) -> Iterator[Mapping[str, Any] | None]:
+    """A map of terms, after the one it is built on (``@import``)."""
+    if "@context" in local:
+        raise _malformed(local, "has a @context of its own", "Leave the inner one out")
+    imported = local.get("@import")
+    if isinstance(imported, str):
+        yield from _remote(imported, load, trail)
+    elif imported is not None:
+        raise _malformed(imported, "imports what is no URL", "Write a URL")
+    yield local
 
 
 def _remote(url: str, load: Load, trail: tuple[str, ...]) -> Iterator[Mapping[str, Any] | None]:

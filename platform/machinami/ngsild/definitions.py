@@ -8,6 +8,9 @@ import msgspec
 from machinami.errors import BadRequestData
 from machinami.ngsild.core_terms import DEFAULT_VOCABULARY
 
+MAX_CHAIN = 64
+"""Terms of one @context that may be defined by way of each other."""
+
 _GENERIC_DELIMITERS = (":", "/", "?", "#", "[", "]", "@")
 _FORBIDDEN = {
     "@context": "NGSI-LD allows no scoped @context: leave the inner one out",
@@ -70,10 +73,9 @@ class _Local:
     def _define(self, term: str) -> None:
         if term in self._done:
             return
-        if term in self._pending:
-            raise _wrong(
-                f"@context.{term}", self._local[term], "is defined by itself", "Give it an absolute IRI"
-            )
+        if term in self._pending or len(self._pending) > MAX_CHAIN:
+            what = "is defined by itself, or by too long a chain of terms"
+            raise _wrong(f"@context.{term}", self._local[term], what, "Give it an absolute IRI")
         self._pending.append(term)
         self._terms[term] = self._read(term, self._local[term], f"@context.{term}")
         self._pending.pop()
@@ -96,11 +98,10 @@ class _Local:
         if definition.get("@id", term) is None:
             return Term(iri=None)
         coercion = definition.get("@type")
-        containers = definition.get("@container") or ()
         return Term(
             iri=self._target(term, definition.get("@id", term), path),
             type=None if coercion is None else self._iri(coercion, f"{path}.@type"),
-            containers=(containers,) if isinstance(containers, str) else tuple(containers),
+            containers=_containers(definition.get("@container"), f"{path}.@container"),
             prefix=definition.get("@prefix") is True,
         )
 
@@ -129,6 +130,13 @@ class _Local:
             self._define(prefix)
         entry = self._terms.get(prefix)
         return entry.iri + suffix if entry and entry.prefix and entry.iri else compact
+
+
+def _containers(given: object, path: str) -> tuple[str, ...]:
+    names = cast("list[object]", given if isinstance(given, list) else [given])
+    if not all(name is None or isinstance(name, str) for name in names):
+        raise _wrong(path, names, "is no container", "Write a keyword such as @list")
+    return tuple(str(name) for name in names if name is not None)
 
 
 def _wrong(field: str, value: object, what: str, cure: str) -> BadRequestData:

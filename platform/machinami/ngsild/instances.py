@@ -79,19 +79,17 @@ class Reader:
 
     def _parts(self, document: object, path: str) -> Iterator[_Part]:
         """The instances: of an array of them, of the simplified ``dataset`` form, or a single one."""
-        if isinstance(document, list) and any(
-            _is_instance(entry) for entry in cast("list[object]", document)
-        ):
-            for index, entry in enumerate(cast("list[object]", document)):
-                if not isinstance(entry, dict):
-                    raise wrong(f"{path}[{index}]", entry, "is no instance", 'Write it as {"value": …}')
-                yield self._part(cast("object", entry), f"{path}[{index}]")
-        elif views := _views(cast("object", document)):
-            for dataset, view in views.items():
-                kind, members, place = self._part(view, f"{path}.dataset.{dataset}")
-                yield kind, {**members, "datasetId": dataset}, place
-        else:
-            yield self._part(cast("object", document), path)
+        views = _views(document)
+        for dataset, view in views.items():
+            kind, members, place = self._part(view, f"{path}.dataset.{dataset}")
+            yield kind, {**members, "datasetId": dataset}, place
+        entries = _instances_among(document, simplified=self.rules.simplified)
+        for index, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                raise wrong(f"{path}[{index}]", entry, "is no instance", 'Write it as {"value": …}')
+            yield self._part(cast("object", entry), f"{path}[{index}]")
+        if not views and not entries:
+            yield self._part(document, path)
 
     def _part(self, document: object, path: str) -> _Part:
         """Kind and members, in the normalized way, of a single instance in any representation."""
@@ -100,6 +98,8 @@ class Reader:
         members = cast("dict[str, Any]", document)
         if looks_like_geometry(members):
             return KINDS["GeoProperty"], {"value": members}, path
+        if "@type" in members:  # may stand for type (clause 4.4)
+            members = {"type" if name == "@type" else name: value for name, value in members.items()}
         if "type" in members:
             return *self._typed(members, path), path
         member = next((name for name in VALUE_MEMBERS if name in members), None)
@@ -163,33 +163,34 @@ def _check_geo(instance: Instance, path: str) -> None:
         raise wrong(path, instance.get("value"), "is a GeoProperty always", "Give it a GeoJSON geometry")
 
 
-def _is_instance(entry: object) -> bool:
-    """Whether an element of an array is an attribute instance rather than part of an array value."""
+def _instances_among(document: object, *, simplified: bool = False) -> list[object]:
+    """Elements of an array of attribute instances; none where the array is a value, or there is no array."""
+    entries = cast("list[object]", document) if isinstance(document, list) else []
+    return entries if any(_is_instance(entry, simplified) for entry in entries) else []
+
+
+def _is_instance(entry: object, simplified: bool) -> bool:
     if not isinstance(entry, dict):
         return False
     members = cast("dict[str, Any]", entry)
     kind = members.get("type")
-    return (isinstance(kind, str) and kind in KINDS) or _has_value_member(members)
+    return (isinstance(kind, str) and kind in KINDS) or (not simplified and _has_value_member(members))
 
 
-def _views(document: object) -> dict[str, object] | None:
+def _views(document: object) -> dict[str, object]:
     """Values by datasetId, where the document is the simplified form of several instances (clause 4.5.4)."""
     if not isinstance(document, dict) or list(cast("dict[str, object]", document)) != ["dataset"]:
-        return None
+        return {}
     views = cast("dict[str, object]", document)["dataset"]
-    return cast("dict[str, object]", views) if isinstance(views, dict) else None
+    return cast("dict[str, object]", views) if isinstance(views, dict) else {}
 
 
 def is_bare_value(value: object) -> bool:
     """Whether a value alone, without ``{"value": …}`` around it, is read as a Property of that value."""
-    match value:
-        case dict():
-            members = cast("dict[str, Any]", value)
-            return not ("type" in members or list(members) == ["dataset"] or _has_value_member(members))
-        case list():
-            return not any(_is_instance(entry) for entry in cast("list[object]", value))
-        case _:
-            return True
+    if not isinstance(value, dict):
+        return not _instances_among(value)
+    members = cast("dict[str, Any]", value)
+    return not ({"type", "@type"} & members.keys() or _views(members) or _has_value_member(members))
 
 
 def _has_value_member(members: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 from machinami.model import Instance
 from machinami.ngsild.geometry import looks_like_geometry
 from machinami.ngsild.instances import is_bare_value
-from machinami.ngsild.languages import choose_language
+from machinami.ngsild.languages import choose_language, parse_languages
 from machinami.ngsild.terms import DEFAULT_INSTANCE, KINDS, NAME_MEMBERS, NGSI_NULL, Kind
 
 Answer: TypeAlias = dict[str, Any]
@@ -53,6 +53,8 @@ class Presenter:
     def __init__(
         self, names: Mapping[str, str], representation: Representation, *, sys_attrs: bool, lang: str | None
     ) -> None:
+        if lang:
+            parse_languages(lang)  # a wrong one is said even where no text is rendered
         self._names = names
         self._representation = representation
         self._lang = lang

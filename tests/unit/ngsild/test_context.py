@@ -118,6 +118,10 @@ def test_an_imported_context_is_built_upon():
         {"a": {"@id": "https://a.org/", "@context": {"b": "https://b.org/"}}},  # scoped, clause 5.5.7
         {"a": {"@reverse": "https://a.org/"}},
         {"@vocab": 1},
+        {"a": {"@container": True}},
+        {f"t{step}": f"t{step + 1}" for step in range(500)},
+        {"@import": 1},
+        [{"@context": {}}],
         "not a url",
         [[[1]]],
         1,
@@ -160,7 +164,8 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["@id", "@type", "@vocab", "@container", "a", "a:b", "@context"]), inner
+            st.sampled_from(["@id", "@type", "@vocab", "@container", "@import", "a", "a:b", "@context"]),
+            inner,
         )
     ),
     max_leaves=12,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from machinami.errors import BadRequestData
 from machinami.model import Entity
 from machinami.ngsild.context import CORE, build_context
 from machinami.ngsild.documents import read_entity
@@ -37,7 +38,12 @@ def rendered(representation: Representation, document: object) -> Any:
         ({"type": "Property", "value": 1, "unitCode": "MTR"}, {"value": 1, "unitCode": "MTR"}, 1),
         ({"type": "Property", "value": {"type": "x"}}, {"value": {"type": "x"}}, {"type": "x"}),
         ({"type": "Property", "value": [{"value": 1}]}, {"value": [{"value": 1}]}, [{"value": 1}]),
-        ({"type": "Property", "value": {"dataset": 1}}, {"value": {"dataset": 1}}, {"dataset": 1}),
+        ({"type": "Property", "value": {"dataset": 1}}, {"dataset": 1}, {"dataset": 1}),
+        (
+            {"type": "Property", "value": {"dataset": {"b": 1}}},
+            {"value": {"dataset": {"b": 1}}},
+            {"dataset": {"b": 1}},
+        ),
         ({"type": "Property", "value": POINT}, {"type": "Property", "value": POINT}, POINT),
         ({"type": "GeoProperty", "value": POINT}, POINT, POINT),
         (
@@ -213,3 +219,8 @@ def test_evolutions_are_arrays_and_pairs():
 def test_the_evolution_of_the_scope_is_a_property():
     scope = [{"type": "Property", "value": "/a", "observedAt": "2026-01-01T00:00:00Z"}]
     assert render_temporal("urn:a:b", [f"{DEFAULT}T"], {}, CORE, scope=scope)["scope"] == scope
+
+
+def test_a_wrong_language_filter_is_refused_even_without_texts():
+    with pytest.raises(BadRequestData):
+        render_entity(entity(a=1), CORE, lang="ja;q=two")

@@ -23,7 +23,9 @@ plain = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            texts | st.sampled_from(["type", "value", "object", "dataset", "coordinates"]), inner, max_size=3
+            texts | st.sampled_from(["type", "@type", "value", "object", "dataset", "coordinates"]),
+            inner,
+            max_size=3,
         )
     ),
     max_leaves=8,
