@@ -1,5 +1,6 @@
 """A city of canned answers: static files, the NGSI-LD that the pages use, and a stream of changes."""
 
+import base64
 import json
 import queue
 import threading
@@ -110,6 +111,13 @@ class Handler(SimpleHTTPRequestHandler):
     def settings(self, _: str, __: dict[str, str]) -> None:
         self.answer({"tileUrl": self.city.tile_url})
 
+    def tile(self, _: str, __: dict[str, str]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "image/png")
+        self.send_header("Content-Length", str(len(TILE)))
+        self.end_headers()
+        self.wfile.write(TILE)
+
     def quarantine(self, _: str, asked: dict[str, str]) -> None:
         more = self.city.quarantined > int(asked["limit"])
         headers = {"Link": '</machinami/v1/quarantine?offset=100>;rel="next"'} if more else {}
@@ -136,7 +144,11 @@ class Handler(SimpleHTTPRequestHandler):
                 return  # the page has gone
 
 
+TILE = base64.b64decode(  # one pixel
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 ROUTES = {
+    "/tiles/": Handler.tile,
     "/ngsi-ld/v1/temporal/entities": Handler.temporal,
     "/ngsi-ld/v1/entities": Handler.entities,
     "/ngsi-ld/v1/types": Handler.types,
@@ -156,9 +168,8 @@ def past(entity: Entity, asked: dict[str, str]) -> Entity:
     moment = datetime.fromisoformat(asked["timeAt"])
     before = asked["timerel"] == "before"
     end = datetime.fromisoformat(asked["endTimeAt"]) if "endTimeAt" in asked else datetime.now(UTC)
-    values = history(
-        entity, name, datetime.min.replace(tzinfo=UTC) if before else moment, moment if before else end
-    )
+    start, end = (datetime.min.replace(tzinfo=UTC), moment) if before else (moment, end)
+    values = [one for one in history(entity, name, start, end) if datetime.fromisoformat(one[1]) < end]
     values = values[-int(asked["lastN"]) :] if "lastN" in asked else values
     return {"id": entity["id"], "type": entity["type"], name: {"type": "Property", "values": values}}
 

@@ -230,8 +230,10 @@ def history(entity: Entity, name: str, moment: datetime, end: datetime) -> list[
     newest = datetime.fromisoformat(current["observedAt"])
     oldest = newest - timedelta(days=1)
     first, last = max(moment, oldest), min(end, newest)
-    count = int((last - first) / timedelta(minutes=10)) + 1 if last >= first else 0
-    moments = [last - timedelta(minutes=10 * n) for n in range(count)]
+    step = timedelta(minutes=10)
+    nearest = newest - max(0, math.ceil((newest - last) / step)) * step
+    count = int((nearest - first) / step) + 1 if nearest >= first else 0
+    moments = [nearest - n * step for n in range(count)]
     return [[_past(entity, name, one, newest), iso(one)] for one in reversed(moments)]
 
 

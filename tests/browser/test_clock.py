@@ -1,5 +1,7 @@
 """Recorded data is looked at on purpose, and can not be mistaken for the present."""
 
+import re
+
 import pytest
 from browser.conftest import Open, wait_for
 from browser.mock_city import MockCity
@@ -44,6 +46,11 @@ def test_levels_as_of_a_time_come_from_history(open_page: Open, city: MockCity):
     expect(page.locator(BANNER)).to_contain_text("2023/07/13 10:00 時点")
     expect(page.locator("#connection")).to_have_attribute("data-state", "recorded")
     assert any("timerel=before" in asked and "lastN=1" in asked for asked in city.requests)
+
+
+def test_the_chart_holds_the_observation_of_that_very_time(open_page: Open):
+    page = open_page(f"/apps/safety/?network=fukui-river&at=2023-07-13T13:00&gauge={RECORDED}")
+    expect(page.locator("#chart")).to_have_attribute("aria-label", re.compile("13:00まで.*最後 1.61 m"))
 
 
 @pytest.mark.parametrize(

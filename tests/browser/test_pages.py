@@ -134,6 +134,15 @@ def test_everything_can_be_reached_by_keyboard(open_page: Open):
     expect(page.locator("#detail")).to_be_visible()
 
 
+def test_a_tile_url_is_an_option(open_page: Open, city: MockCity):
+    city.tile_url = f"{city.url}/tiles/{{z}}/{{x}}/{{y}}.png"
+    page = open_page("/apps/safety/")
+    wait_for(page, "state.map")
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some(one => one.name.includes('/tiles/'))"
+    )
+
+
 def test_without_webgl_the_list_still_works(open_page: Open):
     page = open_page("/apps/safety/?lang=ja")
     page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")

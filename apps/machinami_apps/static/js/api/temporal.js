@@ -27,8 +27,9 @@ export async function history(id, name, from, until) {
   return found;
 }
 
+/** The end of `between` is not part of it (4.11), hence the millisecond. */
 async function onePart(id, name, from, until) {
-  const params = { attrs: name, timerel: "between", timeAt: iso(from), endTimeAt: iso(until), options: "temporalValues" };
+  const params = { attrs: name, timerel: "between", timeAt: iso(from), endTimeAt: iso(until + 1), options: "temporalValues" };
   try {
     const { body, status } = await getJson(`${BASE}/${encodeURIComponent(id)}`, params);
     return { status, values: valuesOf(body, name) };

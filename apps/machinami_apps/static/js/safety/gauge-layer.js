@@ -6,7 +6,7 @@ import { PALETTE } from "../map/palette.js";
 
 const SOURCE = "gauges";
 const LAYER = "gauges";
-const NAMES_FROM_ZOOM = 12.5;
+const NAMES_FROM_ZOOM = 12;
 
 const urgent = ["<=", ["get", "rank"], 3];
 
@@ -17,7 +17,7 @@ function layers({ theme }) {
       id: "gauge-names", type: "symbol", source: SOURCE, minzoom: NAMES_FROM_ZOOM,
       layout: {
         "text-field": ["get", "name"], "text-font": BOLD, "text-size": 11.5, "text-anchor": "left",
-        "text-offset": [1.4, 0], "text-max-width": 9, "text-justify": "left", "symbol-sort-key": ["get", "rank"],
+        "text-offset": [1.9, 0], "text-max-width": 9, "text-justify": "left", "symbol-sort-key": ["get", "rank"],
       },
       paint: { "text-color": colour.label, "text-halo-color": colour.halo, "text-halo-width": 1.8 },
     },
