@@ -45,7 +45,8 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class _Route(APIRoute):
     """A route whose function takes the request as it is: nothing of it is read twice."""
 
-    def get_route_handler(self) -> Handler:
+    def get_route_handler(self) -> Any:
+        """The endpoint itself, which is a coroutine from request to response already."""
         return self.endpoint
 
 
@@ -64,8 +65,9 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        exception_handlers={HTTPException: http_response, Exception: unexpected_response},
     )
+    app.add_exception_handler(HTTPException, http_response)
+    app.add_exception_handler(Exception, unexpected_response)
     app.state.services = services
     for endpoint in ENDPOINTS:
         _add(app, endpoint, handler(endpoint, services))

@@ -1,4 +1,4 @@
-"""Resources entityOperations/… (clauses 6.14 to 6.17 and 6.23): many entities in one request, each with its result."""
+"""Resources entityOperations/… (clauses 6.14 to 6.17, 6.23): many entities, each with its result."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from machinami.api.entities import entities_answer
 from machinami.api.forms import read_form, read_options
 from machinami.api.negotiation import JSON
 from machinami.api.selections import read_query, read_selection
+from machinami.api.shapes import as_object
 from machinami.api.writing import entity_change, fragment_changes
 from machinami.errors import AlreadyExists, BadRequestData, MachinamiError, NotFound, Unavailable
 from machinami.linkage import read
@@ -48,7 +49,7 @@ def create_entities(call: Call) -> Response:
     answers={201: "Done; the body lists the ids of new ones", **_ANSWERS},
 )
 def upsert_entities(call: Call) -> Response:
-    """Batch Entity Creation or Update (Upsert): existing ones are replaced, or with options=update updated."""
+    """Batch Entity Upsert: existing ones are replaced, or with options=update updated."""
     words = read_options(call, ("update", "replace", "keyValues", "simplified", "normalized", "concise"))
     if "update" in words:
         return _answer(_each(call, lambda document: _whole(call, document, Operation.MERGE)))
@@ -63,7 +64,7 @@ def upsert_entities(call: Call) -> Response:
     answers=_ANSWERS,
 )
 def update_entities(call: Call) -> Response:
-    """Batch Entity Update: attributes are added and overwritten; options=noOverwrite leaves existing ones alone."""
+    """Batch Entity Update: adds and overwrites attributes; options=noOverwrite only adds."""
     words = read_options(call, ("noOverwrite", "keyValues", "simplified", "normalized", "concise"))
     operation = Operation.APPEND_ONLY if "noOverwrite" in words else Operation.APPEND
     return _answer(_each(call, lambda document: _part(call, document, operation)))
@@ -132,12 +133,14 @@ def _each(call: Call, read_changes: Callable[[Any], list[Change]]) -> list[Resul
 
 
 def _applied(call: Call, changes: Sequence[Change]) -> list[Result]:
-    outcomes = call.services.linkage.apply(changes) if changes else []
+    if not changes:
+        return []
+    outcomes = call.services.linkage.apply(changes)
     return [(change.entity_id, outcome) for change, outcome in zip(changes, outcomes, strict=True)]
 
 
 def _upserted(call: Call) -> list[Result]:
-    """Create what is new and replace the rest; what another writer created or deleted meanwhile is tried again."""
+    """Create what is new and replace the rest; where another writer came between, try again."""
     whole: dict[str, Change] = {}
 
     def note(document: Any) -> list[Change]:
@@ -164,7 +167,7 @@ def _sorted_out(tried: Sequence[Result]) -> tuple[list[Result], list[str]]:
 
 
 def _answer(results: Sequence[Result], *, created: bool = False) -> Response:
-    """201 with the ids of new entities, 204 where there are none, 207 as soon as one failed (clause 6.15.3.1)."""
+    """201 with the ids of new entities, 204 where there are none, 207 where one failed (6.15.3.1)."""
     failed = [(identifier, error) for identifier, outcome in results for error in _errors(outcome)]
     unhappy = {identifier for identifier, _ in failed}
     if failed:
@@ -185,5 +188,5 @@ def _errors(outcome: Outcome | MachinamiError) -> list[MachinamiError]:
 
 
 def _id_of(document: Any) -> str:
-    identifier = document.get("id") if isinstance(document, dict) else document
+    identifier = as_object(document).get("id", document)
     return identifier if isinstance(identifier, str) else ""

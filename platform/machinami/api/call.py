@@ -11,6 +11,7 @@ from starlette.requests import Request
 from machinami.api import negotiation
 from machinami.api.parameters import Arguments
 from machinami.api.services import Services
+from machinami.api.shapes import as_array, as_object, is_source
 from machinami.errors import BadRequestData, InvalidRequest
 from machinami.ngsild.context import Context, Source
 from machinami.ngsild.terms import check_uri
@@ -72,7 +73,7 @@ class Call:
 
     @cached_property
     def context(self) -> Context:
-        """The @context of the request (clause 6.3.5): from the Link header, or from the body if it is JSON-LD.
+        """The @context (clause 6.3.5): from the Link header, or from the body if that is JSON-LD.
 
         Raises:
             BadRequestData: both, or not where it belongs.
@@ -118,13 +119,14 @@ class Call:
         Raises:
             BadRequestData: it is none, it is empty, or it is too long.
         """
-        if not isinstance(self.json, list) or not self.json or len(self.json) > MAX_BATCH:
+        found = as_array(self.json)
+        if not 0 < len(found) <= MAX_BATCH:
             raise BadRequestData(
                 f"a batch is an array of 1 to {MAX_BATCH} members",
                 field="body",
                 cure="Send a JSON array, in parts",
             )
-        return self.json
+        return found
 
     def context_of(self, document: Any) -> Context:
         """The @context of one member of a batch: its own if the body is JSON-LD, else that of the request."""
@@ -136,7 +138,7 @@ class Call:
         """A JSON object without its @context."""
         if not isinstance(document, dict):
             raise BadRequestData(f"{field} is not a JSON object", field=field, cure="Send a JSON object")
-        found: dict[str, Any] = document
+        found = as_object(document)
         if "@context" not in found:
             return found
         if self.media != negotiation.JSON_LD:
@@ -152,8 +154,8 @@ class Call:
         return check_uri(self.path[name], name)
 
     def _embedded(self, document: Any) -> Source:
-        source = document.get("@context") if isinstance(document, dict) else None
-        if source is None or not isinstance(source, str | dict | list):
+        source = as_object(document).get("@context")
+        if not is_source(source):
             raise BadRequestData(
                 "a JSON-LD body without @context",
                 field="@context",

@@ -1,7 +1,7 @@
 """Live changes for browsers: server-sent events from one LISTEN connection, however many pages look on.
 
-Changed ids are collected for a quarter of a second, loaded once, and handed to each page that wants their type. A page
-that does not read is cut off when its queue is full; it comes back by itself and loads what is there then.
+Changed ids are collected for a quarter of a second, loaded once, and handed to each page that wants their
+type. A page that does not read is cut off when its queue is full; it comes back by itself and loads what is there.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ class Changes:
             tasks.create_task(self._hand_out(), name="changes: hand out")
 
     async def _listen(self) -> None:
-        """Collect changed ids; while the database is away pages are cut off, so that they load afresh after."""
+        """Collect changed ids; when the database goes, pages are cut off, so that they load afresh."""
         while True:
             try:
                 async with aclosing(listen(self._engine, NOTIFY_CHANNEL)) as payloads:

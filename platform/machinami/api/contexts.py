@@ -10,6 +10,7 @@ from machinami.api import negotiation
 from machinami.api.answers import ROOT, created, no_content
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
+from machinami.api.shapes import as_object, is_source
 from machinami.errors import BadRequestData
 from machinami.linkage.contexts import ContextKind, StoredContext
 from machinami.model import format_time
@@ -27,9 +28,8 @@ _KINDS = {kind.value: kind for kind in ContextKind}
 )
 def add_context(call: Call) -> Response:
     """Add @context; all but the member @context is left out."""
-    document = call.json
-    source = document.get("@context") if isinstance(document, dict) else None
-    if not isinstance(source, str | dict | list):
+    source = as_object(call.json).get("@context")
+    if not is_source(source):
         raise BadRequestData(
             "there is no @context in the body", field="@context", value=source, cure='Send {"@context": …}'
         )

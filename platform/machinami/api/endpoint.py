@@ -1,7 +1,7 @@
 """Endpoints as a table: what the standard says of each, and the function that does it.
 
-A function takes a `Call` and gives a `Response`; it runs in a thread of a pool as large as the database's, so that a
-slow query never keeps others from being read. Reading the request, negotiation and errors are the same for all.
+A function takes a `Call` and gives a `Response`; it runs in a thread of a pool as large as the database's, so
+that a slow query never keeps others from being read. Reading, negotiation and errors are the same for all.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -142,9 +142,10 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _not_yet(endpoint: Endpoint) -> NotSupported:
+    path = endpoint.path.replace(":path}", "}")
     return NotSupported(
-        f"{endpoint.method} {endpoint.path} ({endpoint.summary}, clause {endpoint.clause}) is not implemented yet",
+        f"{endpoint.summary} (clause {endpoint.clause}) is not implemented yet",
         field="path",
-        value=endpoint.path,
+        value=f"{endpoint.method} {path}",
         cure="See /docs for what there is",
     )

@@ -21,6 +21,7 @@ from machinami.api.endpoint import Resource
 from machinami.api.forms import Form, read_form, read_options
 from machinami.api.negotiation import GEO_JSON
 from machinami.api.selections import read_selection
+from machinami.api.shapes import as_array, as_object
 from machinami.api.writing import delete_change, entity_change, fragment_changes
 from machinami.errors import BadRequestData, NotFound
 from machinami.linkage import read
@@ -136,7 +137,7 @@ def replace_attribute(call: Call) -> Response:
     answers={204: "Deleted", 404: "No such entity or attribute"},
 )
 def delete_attribute(call: Call) -> Response:
-    """Delete Attribute: its default instance, the one named by datasetId, or with deleteAll=true every one."""
+    """Delete Attribute: its default instance, that of datasetId, or with deleteAll=true every one."""
     entity, name = _named_attribute(call)
     datasets = call.arguments.names("datasetId")
     instances = [
@@ -239,11 +240,7 @@ def check_same_id(given: str, path: str) -> None:
 
 
 def _is_removed(value: object) -> bool:
-    match value:
-        case [{"type": _} as instance]:
-            return is_null(instance)
-        case _:
-            return value == NGSI_NULL
+    return value == NGSI_NULL or any(is_null(instance) for instance in as_array(value) if as_object(instance))
 
 
 def _target(call: Call) -> Entity:

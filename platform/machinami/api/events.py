@@ -49,7 +49,8 @@ class EventStream(Response):
         self._services = services
         self._wish = wish
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 # ASGI
+        """Serve the stream (ASGI)."""
         with self._services.changes.page(self._wish) as page:
             tasks = {
                 asyncio.create_task(self._send(page, send), name="events: send"),

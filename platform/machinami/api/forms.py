@@ -28,7 +28,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         attributes: expanded names of those wanted; None wants all.
         hidden: of ``id``, ``type`` and ``scope``, those not wanted.
-        needed: expanded names, one of which an entity must have (parameter ``attrs``, a synonym of pick and q).
+        needed: expanded names, one of which an entity must have (``attrs``, a synonym of pick and q).
     """
 
     context: Context
@@ -52,7 +52,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def feature(self, entity: Entity) -> dict[str, Any]:
-        """One entity as a GeoJSON Feature; its geometry is there even if it is not among the attributes wanted."""
+        """One entity as a GeoJSON Feature; its geometry is there even if it is no attribute wanted."""
         return render_feature(
             entity, self.context, self.geometry_property, self.representation, **self._members(entity)
         )
@@ -86,6 +86,7 @@ def read_form(call: Call, extra_options: Sequence[str] = ()) -> Form:
             value=arguments["geometryProperty"],
             cure="Ask for it with Accept: application/geo+json",
         )
+    formats: dict[str, Representation] = {**REPRESENTATIONS, **dict.fromkeys(extra_options, default)}
     needed = _expanded(call, "attrs")
     picked, omitted = _projection(call, "pick"), _projection(call, "omit")
     if picked & omitted or ("attrs" in arguments and (picked or omitted)):
@@ -94,9 +95,7 @@ def read_form(call: Call, extra_options: Sequence[str] = ()) -> Form:
         )
     return Form(
         context=call.context,
-        representation=arguments.one_of(
-            "format", {**REPRESENTATIONS, **dict.fromkeys(extra_options, default)}, default
-        ),
+        representation=arguments.one_of("format", formats, default),
         sys_attrs="sysAttrs" in words,
         lang=arguments.get("lang"),
         attributes=frozenset(needed) or (picked - _ENTITY_MEMBERS if picked else None),

@@ -1,4 +1,4 @@
-"""HTTP headers of the standard: media types (clause 6.3.4), the @context link (6.3.5), the tenant (6.3.14)."""
+"""HTTP headers of the standard: media types (clause 6.3.4), @context link (6.3.5), tenant (6.3.14)."""
 
 import re
 from collections.abc import Mapping, Sequence

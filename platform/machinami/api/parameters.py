@@ -1,7 +1,7 @@
 """Every URL parameter of the standard, in one place: what it means, and which endpoint takes it.
 
-A parameter that its endpoint takes is in a tuple below. One that the standard has and this server has not yet answers
-501 and says so; any other answers 400.
+A parameter that its endpoint takes is in a tuple below. One that the standard has and this server has not yet
+answers 501 and says so; any other answers 400.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,7 +74,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         meaning="GeoProperty that the geo-query looks at; location if not given", clause="4.10"
     ),
     "georel": Parameter(
-        meaning="near;maxDistance==metres, near;minDistance==metres, within, contains, intersects, equals, disjoint, overlaps",
+        meaning="near;maxDistance==metres, near;minDistance==metres, within, contains, intersects …",
         clause="4.10",
     ),
     "id": Parameter(meaning="Entity ids, separated by commas", clause="6.4.3.2"),
@@ -106,7 +106,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "offset": Parameter(meaning="How many elements to skip", clause="6.3.10", schema=_INTEGER),
     "omit": Parameter(meaning="Entity members that do not come back", clause="4.21"),
     "options": Parameter(
-        meaning="normalized, concise, keyValues, simplified, sysAttrs; temporalValues; noOverwrite; update, replace",
+        meaning="normalized, concise, keyValues, sysAttrs; temporalValues; noOverwrite; update, replace",
         clause="6.3.7, 6.3.11",
     ),
     "orderBy": Parameter(meaning="Entity members to order by", clause="4.23"),

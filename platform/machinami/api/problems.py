@@ -26,7 +26,7 @@ _CURES = {
 
 
 def problem(error: MachinamiError) -> dict[str, Any]:
-    """Problem details of one of our errors; the members field, value and cure only where they say something."""
+    """Problem details of one of our errors; field, value and cure only where they say something."""
     more = {"field": error.field, "value": _shown(error.value), "cure": error.cure}
     return {
         "type": ERROR_TYPES + error.kind,

@@ -1,12 +1,13 @@
 """What a query asks for: parameters, or a Query document, become a selection (clauses 5.7.2 and 5.2.23)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
 from machinami.api.call import Call
 from machinami.api.parameters import Arguments
+from machinami.api.shapes import as_array, as_object, is_texts
 from machinami.errors import BadRequestData, NotSupported
 from machinami.linkage.read import EntitySelector, Selection
 from machinami.linkage.types import parse_types
@@ -32,7 +33,7 @@ def read_selection(
 
     Args:
         needed: expanded names of attributes, one of which an entity must have.
-        selectors: those of a Query document; the parameters ``type``, ``id`` and ``idPattern`` are a further one.
+        selectors: those of a Query document; ``type``, ``id`` and ``idPattern`` are a further one.
 
     Raises:
         BadRequestData: one of them breaks its grammar, or there is nothing to narrow the query.
@@ -84,11 +85,12 @@ def read_selectors(value: Any, context: Context) -> list[EntitySelector]:
     Raises:
         BadRequestData: it is no list of them.
     """
-    if not isinstance(value, list) or not value:
+    items = as_array(value)
+    if not items:
         raise BadRequestData(
             "entities is not a list of selectors", field="entities", cure='Write [{"type": "T"}]'
         )
-    return [_read_selector(item, context) for item in cast("list[Any]", value)]
+    return [_read_selector(item, context) for item in items]
 
 
 def read_geo_document(value: Any) -> dict[str, str]:
@@ -97,7 +99,7 @@ def read_geo_document(value: Any) -> dict[str, str]:
     Raises:
         BadRequestData: it is none.
     """
-    found: dict[str, Any] = value if isinstance(value, dict) else {}
+    found = as_object(value)
     if not {*_GEO} <= found.keys() <= {*_GEO, "geoproperty"}:
         raise BadRequestData(
             "geoQ is not a GeoQuery", field="geoQ", cure="Give georel, geometry and coordinates"
@@ -122,16 +124,10 @@ def _argument(name: str, value: Any) -> dict[str, str]:
     )
 
 
-def is_texts(value: Any) -> bool:
-    """Whether a JSON value is a list of strings, none of them empty, and not empty itself."""
-    items: list[Any] = value if isinstance(value, list) else []
-    return bool(items) and all(isinstance(item, str) and item for item in items)
-
-
 def _read_selector(item: Any, context: Context) -> EntitySelector:
-    found: dict[str, Any] = item if isinstance(item, dict) else {}
-    given = found.get("id", [])
-    ids: list[Any] = given if isinstance(given, list) else [given]
+    found = as_object(item)
+    given = found.get("id")
+    ids = as_array(given) or [given]
     type_text, pattern = found.get("type"), found.get("idPattern", "")
     known = found.keys() <= {"type", "id", "idPattern"}
     if not (known and isinstance(type_text, str) and isinstance(pattern, str)):
@@ -143,7 +139,7 @@ def _read_selector(item: Any, context: Context) -> EntitySelector:
         )
     return EntitySelector(
         types=parse_types(type_text, context.expand_type),
-        ids=tuple(check_uri(identifier, "entities.id") for identifier in ids),
+        ids=tuple(check_uri(identifier, "entities.id") for identifier in ids if identifier is not None),
         id_pattern=pattern,
     )
 

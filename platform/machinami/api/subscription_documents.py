@@ -1,7 +1,7 @@
-"""Subscription documents (clauses 5.2.12 to 5.2.15): as clients write them, as they are stored, as they are read.
+"""Subscription documents (clauses 5.2.12 to 5.2.15): as clients write them, as stored, as clients read them.
 
-Stored members have their names expanded, so that they mean the same whatever @context is used to read them; ``q``
-stays as it was written, beside the IRIs of the names in it.
+Stored members have their names expanded, so that they mean the same whatever @context they are read with;
+``q`` stays as it was written, beside the IRIs of the names in it.
 """
 
 import re
@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from machinami.api.forms import REPRESENTATIONS
 from machinami.api.negotiation import GEO_JSON, JSON, JSON_LD
-from machinami.api.selections import is_texts, read_geo_document, read_selectors
+from machinami.api.selections import read_geo_document, read_selectors
+from machinami.api.shapes import as_array, as_object, is_texts
 from machinami.errors import BadRequestData, NotSupported
 from machinami.linkage.subscribing import StoredSubscription
 from machinami.linkage.subscriptions import TRIGGERS
@@ -27,13 +28,15 @@ Reader = Callable[[Any, Context], Mapping[str, Any]]
 """A member's value → members as they are stored."""
 
 _NAME = re.compile(r"[^\W\d_]\w*(?::[^\W\d_]\w*)?")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4000}")
 _SCHEMES = ("http", "https")
 _READ_ONLY = frozenset({"status", "createdAt", "modifiedAt", "type", "id"})
 _COUNTED = frozenset({"lastFailure", "lastNotification", "lastSuccess", "timesFailed", "timesSent", "status"})
 _PENDING = frozenset({
     "scopeQ", "temporalQ", "csf", "datasetId", "expandValues", "jsonKeys", "lang", "ngsildConformance",
-    "splitEntities", "throttling", "timeInterval", "pick", "omit", "join", "joinLevel", "showChanges", "cooldown",
-    "notifierInfo",
+    "splitEntities", "throttling", "timeInterval", "pick", "omit", "join", "joinLevel", "showChanges",
+    "cooldown", "notifierInfo",
 })  # fmt: skip
 
 
@@ -224,9 +227,7 @@ def _object(
     needed: Iterable[str],
     ignored: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _wrong(field, value, "is not an object", "Write a JSON object")
-    given: dict[str, Any] = value
+    given = as_object(value)
     stored: dict[str, Any] = {}
     for name, each in given.items():
         if name not in ignored:
@@ -247,21 +248,16 @@ def _uri(value: Any, _: Context) -> Mapping[str, Any]:
 
 
 def _receiver_info(value: Any, _: Context) -> Mapping[str, Any]:
-    pairs: list[Any] = value if isinstance(value, list) else [None]
-    for pair in pairs:
-        if not (
-            isinstance(pair, dict)
-            and set(pair) == {"key", "value"}
-            and all(_is_header(v) for v in pair.values())
-        ):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] # JSON
-            raise _wrong(
-                "receiverInfo", value, "is not a list of headers", 'Write [{"key": "…", "value": "…"}]'
-            )
-    return {"receiverInfo": pairs}
+    pairs = as_array(value)
+    headers = [as_object(pair) for pair in pairs]
+    if not pairs or not all(set(pair) == {"key", "value"} and _is_header(**pair) for pair in headers):
+        raise _wrong("receiverInfo", value, "is not a list of headers", 'Write [{"key": "…", "value": "…"}]')
+    return {"receiverInfo": headers}
 
 
-def _is_header(text: Any) -> bool:
-    return isinstance(text, str) and re.fullmatch(r"[\x20-\x7e]{1,4000}", text) is not None
+def _is_header(key: Any, value: Any) -> bool:
+    is_key = isinstance(key, str) and _HEADER_NAME.fullmatch(key) is not None
+    return is_key and isinstance(value, str) and _HEADER_VALUE.fullmatch(value) is not None
 
 
 def _milliseconds(value: Any, _: Context) -> Mapping[str, Any]:

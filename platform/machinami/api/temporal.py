@@ -20,6 +20,8 @@ from machinami.ngsild.terms import DEFAULT_INSTANCE
 
 resource = Resource("Temporal evolution")
 
+_EVOLUTION = "/temporal/entities/{entityId:path}"
+_INSTANCE = _EVOLUTION + "/attrs/{attrId}/{instanceId}"
 _FORMS = ("temporalValues", "aggregatedValues")
 _RECORDED = frozenset({"createdAt", "modifiedAt"})
 _ANSWERS = {206: "As 200, but cut off: Content-Range says where", 404: "No such entity"}
@@ -70,12 +72,12 @@ def retrieve_temporal(call: Call) -> Response:
 
 
 for _method, _path, _clause, _summary in (
-    ("POST", "/temporal/entities", "5.6.11, 6.18.3.1", "Create or Update Temporal Evolution of an Entity"),
-    ("DELETE", "/temporal/entities/{entityId:path}", "5.6.16, 6.19.3.2", "Delete Temporal Evolution of an Entity"),
-    ("POST", "/temporal/entities/{entityId:path}/attrs", "5.6.12, 6.20.3.1", "Add Attributes to a Temporal Evolution"),
-    ("DELETE", "/temporal/entities/{entityId:path}/attrs/{attrId}", "5.6.13, 6.21.3.1", "Delete Attribute from a Temporal Evolution"),
-    ("PATCH", "/temporal/entities/{entityId:path}/attrs/{attrId}/{instanceId}", "5.6.14, 6.22.3.1", "Modify Attribute Instance"),
-    ("DELETE", "/temporal/entities/{entityId:path}/attrs/{attrId}/{instanceId}", "5.6.15, 6.22.3.2", "Delete Attribute Instance"),
+    ("POST", "/temporal/entities", "5.6.11, 6.18.3.1", "Create or Update Temporal Evolution"),
+    ("DELETE", _EVOLUTION, "5.6.16, 6.19.3.2", "Delete Temporal Evolution"),
+    ("POST", _EVOLUTION + "/attrs", "5.6.12, 6.20.3.1", "Add Attributes to Temporal Evolution"),
+    ("DELETE", _EVOLUTION + "/attrs/{attrId}", "5.6.13, 6.21.3.1", "Delete Temporal Attribute"),
+    ("PATCH", _INSTANCE, "5.6.14, 6.22.3.1", "Modify Attribute Instance"),
+    ("DELETE", _INSTANCE, "5.6.15, 6.22.3.2", "Delete Attribute Instance"),
     ("POST", "/temporal/entityOperations/query", "5.7.4, 6.24.3.1", "Query Temporal Evolution by POST"),
 ):  # fmt: skip
     resource.pending(_method, _path, _clause, _summary)

@@ -32,7 +32,7 @@ def entity_change(call: Call, document: dict[str, Any], context: Context, operat
 def fragment_changes(
     call: Call, entity_id: str, document: dict[str, Any], context: Context, operation: Operation
 ) -> list[Change]:
-    """Changes from part of an entity: one writes, a second removes what is ``urn:ngsi-ld:null`` (clause 4.5.0).
+    """Changes from part of an entity: one writes, a second removes NGSI-LD Nulls (clause 4.5.0).
 
     Raises:
         BadRequestData: it breaks a rule of the standard, or is about another entity.

@@ -1,13 +1,13 @@
-"""@contexts, offline first: pinned in a folder, stored in the database, and the network only for an unknown address.
+"""@contexts, offline first: pinned in a folder, stored in the database, fetched only if neither has them.
 
-The Core @context is built in and never fetched, whatever its version. What was fetched once is stored for good.
+The Core @context is built in and never fetched, whatever its version. What was fetched once stays stored.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx
@@ -86,7 +86,7 @@ class Contexts:
         return stored.document if stored else self._fetched(url)
 
     def linkable(self, context: Context) -> str:
-        """An address for a Link header; a @context that came inside a body is stored to have one (clause 5.13.1)."""
+        """An address for a Link header; a @context out of a body is stored to have one (clause 5.13.1)."""
         if isinstance(context.source, str):
             return context.source
         document = {"@context": context.source}
@@ -203,7 +203,7 @@ def fetch_document(url: str, timeout: float) -> dict[str, Any]:
         raise _unavailable(url, f"could not be fetched: {error or type(error).__name__}") from error
     if not isinstance(document, dict):
         raise _unavailable(url, "is not a JSON object")
-    return document
+    return cast("dict[str, Any]", document)
 
 
 def _bounded(url: str, chunks: Iterable[bytes]) -> bytes:
@@ -234,7 +234,7 @@ def _unavailable(url: str, why: str) -> ContextUnavailable:
         f"the @context {url} {why}",
         field="@context",
         value=url,
-        cure="Put it into a context folder (MACHINAMI_CONTEXT_FOLDERS) or add it with POST /ngsi-ld/v1/jsonldContexts",
+        cure="Put it into a folder of MACHINAMI_CONTEXT_FOLDERS, or POST it to /ngsi-ld/v1/jsonldContexts",
     )
 
 

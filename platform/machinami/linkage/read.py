@@ -49,7 +49,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """Temporal evolution of one entity (clause 5.2.20).
 
     Attributes:
-        reached: where a partial answer ends: everything nearer the start of the span is in it. None: it is whole.
+        reached: the moment where a partial answer ends; None where it is whole.
     """
 
     entity: Entity
@@ -191,7 +191,7 @@ def entity_not_found(entity_id: str, tenant: str) -> NotFound:
 
 
 def _query_by_geometry(engine: Engine, tenant: int, selection: Selection, geo: GeoQuery, page: Page) -> Found:
-    """Candidates by bounding box from the index, then the exact test; only one page of documents is loaded."""
+    """Candidates by bounding box from the index, then the exact test; only one page is loaded whole."""
     with reading(engine) as connection:
         candidates = queries.fetch_geometries(connection, tenant, selection, geo)
         ids = [identifier for identifier, instances in candidates if _lies(geo, instances)]

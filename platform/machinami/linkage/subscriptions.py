@@ -1,4 +1,4 @@
-"""Which subscriptions an entity's change concerns (clause 5.8.6), found inside the transaction that writes it."""
+"""Which subscriptions a change concerns (clause 5.8.6), found inside the transaction that writes it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -87,7 +87,7 @@ class Index:
         known, rules = self._state
         if current == known:
             return rules
-        rules = {}
+        rules = dict[int, list[Rule]]()
         for stored in fetch_all_subscriptions(connection):
             if stored.document.get("isActive", True):
                 rules.setdefault(stored.tenant, []).append(compile_rule(stored))

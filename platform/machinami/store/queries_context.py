@@ -33,7 +33,7 @@ class StoredContext(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-def _query() -> Select[Any]:
+def _query() -> Select[Any, Any, Any, Any]:
     return select(context.c.url, context.c.document, context.c.kind, context.c.created_at)
 
 

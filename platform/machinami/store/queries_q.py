@@ -1,13 +1,14 @@
 """The query language in SQL (clause 4.9): each comparison is one SQL/JSON path over the attributes.
 
-It says the same as `machinami.ngsild.matching.matches`, which a test holds it to. Of the members that may hold a
-value only the one that is there is looked at; an array is its elements, a languageMap its texts.
+It says the same as `machinami.ngsild.matching.matches`, which a test holds it to: of the members that may
+hold a value the one that is there counts; an array is its elements, a languageMap its texts.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 
+import msgspec
 from sqlalchemy import ColumnElement, and_, cast, false, literal, or_, true
 from sqlalchemy.dialects.postgresql import JSONPATH
 
@@ -35,9 +36,14 @@ def q_clause(node: Node) -> ColumnElement[bool]:
         case Comparison() if node.path.attribute in _ENTITY_TIMES:
             return _entity_time(node)
         case Exists():
-            return _leads(node.path, _any(f"exists({target})" for _, target in _targets(node.path)))
+            return _leads(
+                node.path, _any(target.where(f"exists({target.path})") for target in _targets(node.path))
+            )
         case Comparison():
-            return _leads(node.path, _any(_holds(node, target) for target in _comparable_targets(node)))
+            return _leads(
+                node.path,
+                _any(target.where(_holds(node, target.path)) for target in _comparable_targets(node)),
+            )
 
 
 def _leads(path: Path, predicate: str) -> ColumnElement[bool]:
@@ -47,32 +53,47 @@ def _leads(path: Path, predicate: str) -> ColumnElement[bool]:
     return entity.c.attributes.path_exists(cast(literal(f"${accessors} ? ({predicate})"), JSONPATH))
 
 
-def _targets(path: Path) -> Iterator[tuple[str, str]]:
-    """Members of an instance that may hold the value, and the path to it from the instance, ``@``."""
+class _Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a value may be, seen from its instance ``@``, and what has to hold for that to be a path."""
+
+    member: str
+    path: str
+    guards: tuple[str, ...] = ()
+
+    def where(self, predicate: str) -> str:
+        """The predicate, asked only where the guards hold."""
+        return " && ".join((*self.guards, f"({predicate})"))
+
+
+def _targets(path: Path) -> Iterator[_Target]:
     if path.steps and ":" not in path.steps[-1]:
-        yield path.steps[-1], f"@.{_text(path.steps[-1])}"
+        yield _Target(member=path.steps[-1], path=f"@.{_text(path.steps[-1])}")
         return
     for member in _MEMBERS:
         if member == _LANGUAGES:
             anyone = list(path.members) in ([], ["*"])
-            yield member, f"@.{member}." + ("*" if anyone else _text(".".join(path.members)))
+            language = "*" if anyone else _text(".".join(path.members))
+            yield _Target(member=member, path=f"@.{member}.{language}")
         else:
-            yield member, f"@.{member}" + "".join(_inside(name) for name in path.members)
+            yield _inside(member, path.members)
 
 
-def _inside(name: str) -> str:
-    # Without the filter, a path into an object would also go into the objects of an array.
-    return f' ? (@.type() == "object").{_text(name)}'
+def _inside(member: str, names: Sequence[str]) -> _Target:
+    # Without the guards, a path into an object would also go into the objects of an array.
+    steps = [f"@.{member}", *(f".{_text(name)}" for name in names)]
+    paths = ["".join(steps[:length]) for length in range(1, len(steps) + 1)]
+    guards = tuple(f'{path}.type() == "object"' for path in paths[:-1])
+    return _Target(member=member, path=paths[-1], guards=guards)
 
 
-def _comparable_targets(comparison: Comparison) -> Iterator[str]:
-    for member, target in _targets(comparison.path):
-        if comparison.operator in _EQUALITY or member not in _REFERENCES:
+def _comparable_targets(comparison: Comparison) -> Iterator[_Target]:
+    for target in _targets(comparison.path):
+        if comparison.operator in _EQUALITY or target.member not in _REFERENCES:
             yield target
 
 
 def _holds(comparison: Comparison, target: str) -> str:
-    """Whether the values at the target stand in the relation; ``exists`` makes what cannot be compared false."""
+    """Whether values at the target stand in the relation; ``exists`` makes the incomparable false."""
     operator, operands = comparison.operator, comparison.operands
     match operator:
         case Operator.EQUAL:
@@ -122,7 +143,7 @@ _ORDERS: dict[Operator, Callable[[str, str], str]] = {
     Operator.GREATER: lambda _, greater: greater,
     Operator.GREATER_EQUAL: lambda equal, greater: f"({equal} || {greater})",
     Operator.LESS: lambda equal, greater: f"!({equal} || {greater})",
-    Operator.LESS_EQUAL: lambda _, greater: f"!{greater}",
+    Operator.LESS_EQUAL: lambda _, greater: f"!({greater})",
 }
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]{1,6})?Z$"
 _DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -157,7 +178,8 @@ def _entity_time(comparison: Comparison) -> ColumnElement[bool]:
 
 
 def _any(predicates: Iterable[str]) -> str:
-    return " || ".join(f"({predicate})" for predicate in predicates) or "1 == 0"
+    joined = " || ".join(f"({predicate})" for predicate in predicates)
+    return f"({joined})" if joined else "1 == 0"
 
 
 def _text(text: str) -> str:

@@ -182,13 +182,21 @@ def postpone_notification(connection: Connection, identifier: int, error: str, s
     connection.execute(update(outbox).where(outbox.c.id == identifier).values(**changed))
 
 
-def write_status(connection: Connection, due: Due, *, counter: str, members: Mapping[str, Any]) -> None:
-    """Write what became of a delivery into the subscription: count up one member, set the others."""
-    counted = func.coalesce(cast(subscription.c.status[counter].astext, BigInteger), 0) + 1
-    status = subscription.c.status.op("||")(func.jsonb_build_object(counter, counted))
-    status = status.op("||")(cast(dict(members), JSONB))
+def write_status(
+    connection: Connection, due: Due, *, counters: Sequence[str], members: Mapping[str, Any]
+) -> None:
+    """Write what became of a delivery into the subscription: count up some members, set others."""
+    status = subscription.c.status.op("||")(cast(dict(members), JSONB))
+    for counter in counters:
+        counted = func.coalesce(cast(subscription.c.status[counter].astext, BigInteger), 0) + 1
+        status = status.op("||")(func.jsonb_build_object(counter, counted))
     query = update(subscription).where(*_key(due.tenant, due.subscription_id))
     connection.execute(query.values(status=status))
+
+
+def try_lead(connection: Connection, key: int) -> bool:
+    """Take an advisory lock that lasts as long as the connection; whether it was free."""
+    return connection.execute(select(func.pg_try_advisory_lock(key))).scalar_one()
 
 
 def deliver_later(connection: Connection) -> None:

@@ -1,0 +1,48 @@
+"""The notifier's process."""
+
+import asyncio
+import signal
+
+import httpx
+
+from machinami.linkage.contexts import Contexts
+from machinami.linkage.outbox import Outbox
+from machinami.notify.delivery import Notifier
+from machinami.settings import Settings, read_city
+from machinami.store.engine import Engine, open_engine
+
+_CONNECTIONS = 8
+
+
+def serve(settings: Settings) -> None:
+    """Deliver notifications until SIGTERM or SIGINT.
+
+    Raises:
+        Unavailable: no city runs on the data folder, and the settings name no database.
+    """
+    url = settings.database_url or read_city(settings.data_dir).database
+    engine = open_engine(url, pool_size=_CONNECTIONS, statement_timeout=settings.query_timeout)
+    try:
+        asyncio.run(_serve(settings, engine))
+    finally:
+        engine.dispose()
+
+
+async def _serve(settings: Settings, engine: Engine) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+    base_url = f"http://{settings.api_host}:{settings.api_port}"
+    # Endpoints are often in the intranet or on this machine: a proxy would not know them.
+    async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
+        notifier = Notifier(Outbox(engine), Contexts(engine, settings), client, base_url=base_url)
+        running = asyncio.create_task(notifier.run(), name="notifier")
+        waiting = asyncio.create_task(stopped.wait(), name="notifier: wait for the signal")
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (running, waiting):
+            task.cancel()
+        results = await asyncio.gather(running, waiting, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
