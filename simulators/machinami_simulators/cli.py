@@ -130,7 +130,7 @@ def _start_time(text: str | None, speed: float, utc_offset_hours: float) -> floa
 def _print(world: World, until: float) -> None:
     if until == math.inf:
         raise InvalidOption("--print without an end", "Add --minutes, for example --minutes 1")
-    while world.now < until:
+    while world.now + world.dt <= until:
         for message in world.step():
             sys.stdout.write(f"{message.topic} {message.payload.decode()}\n")
 

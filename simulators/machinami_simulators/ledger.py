@@ -35,12 +35,9 @@ class Ledger:
     """
 
     def __init__(self, folder: Path, sender: str, keep: int = KEEP) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{sender}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.sqlite"
+        self.path = _create(folder, f"{sender}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
         self._database = sqlite3.connect(self.path, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(_SCHEMA)
         self._keep = keep
         self._acknowledged: list[tuple[float, int]] = []
         self._rows = 0
@@ -90,3 +87,14 @@ class Ledger:
         gone = self._database.execute(f"DELETE FROM message WHERE {_OLDEST}", (before,))  # noqa: S608  # constant
         self._rows -= gone.rowcount
         self._database.execute("COMMIT")
+
+
+def _create(folder: Path, name: str) -> Path:
+    """An empty ledger; it gets its name when its tables are there, so a reader never sees half of one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part, path = folder / f"{name}.part", folder / f"{name}.sqlite"
+    database = sqlite3.connect(part)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.executescript(_SCHEMA)
+    database.close()
+    return part.rename(path)

@@ -15,7 +15,7 @@ from machinami_simulators.stopping import Stop
 WINDOW = 1_000  # messages in flight, over all connections
 PATIENCE = 60.0  # seconds without any acknowledgement after which we give up
 _SHOW_AFTER = 2.0
-_STOP_WITHIN = 1.5
+_STOP_WITHIN = 1.2  # seconds to wait for acknowledgements when asked to stop
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,7 +74,8 @@ class Sender:
                 connection.keep_alive()
 
     def drain(self, seconds: float) -> bool:
-        """Wait at most so long until everything sent is acknowledged; False when something is not."""
+        """Send nothing more; wait at most so long for what was sent, False when some is not acknowledged."""
+        self._filled.clear()
         end = time.monotonic() + seconds
         while self.unacknowledged and time.monotonic() < end:
             self.turn(0.05)

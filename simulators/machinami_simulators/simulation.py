@@ -11,7 +11,7 @@ from machinami_simulators.world import World
 _MAX_BACKLOG = 5_000  # messages; above it the simulated clock waits
 _STEPS_A_TURN = 100
 _WAIT = 0.2  # seconds
-_STOP_WITHIN = 1.5
+_STOP_WITHIN = 1.2  # seconds to wait for acknowledgements when asked to stop
 _SLEPT = 600.0  # seconds that a real-time clock may lag before it is set on
 
 
@@ -49,8 +49,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(world: World, clock: Clock, sender: Sender, stop: Stop, *, until: float) -> Result:
-    """Run until asked to stop, or until simulated time `until` with everything acknowledged."""
-    while not stop and (world.now < until or sender.backlog or sender.unacknowledged):
+    """Run until asked to stop, or while steps end by simulated time `until` and until all is acknowledged."""
+    while not stop and (world.now + world.dt <= until or sender.backlog or sender.unacknowledged):
         behind = _advance(world, min(clock.now(), until), sender)
         if behind > _SLEPT and clock.real_time:
             world.skip_to(clock.now())
