@@ -124,7 +124,7 @@ class _Local:
 
     def _join_prefix(self, compact: str) -> str:
         prefix, _, suffix = compact.partition(":")
-        if suffix.startswith("//") or prefix == "_":
+        if suffix.startswith("//"):
             return compact
         if prefix in self._local:
             self._define(prefix)

@@ -114,7 +114,7 @@ def _attributes(members: Mapping[str, Any], reader: Reader) -> Attributes:
 
 def _types(value: object, context: Context) -> tuple[str, ...]:
     names = cast("list[object]", value if isinstance(value, list) else [value])
-    if not names or not all(isinstance(name, str) and name for name in names):
+    if not names or not all(isinstance(name, str) for name in names):
         raise BadRequestData(
             f"type is neither a name nor a list of names: {names!r}",
             field="type",

@@ -96,6 +96,12 @@ def test_contexts_name_each_other():
     assert context.expand("level") == "https://b.org/#level"
 
 
+def test_a_scheme_is_no_prefix():
+    context = build_context({"http": "https://ex.org/h/", "a": "http://x.org/a", "b": "http:b"}, offline)
+    assert context.expand("a") == context.expand("http://x.org/a") == "http://x.org/a"
+    assert context.expand("b") == context.expand("http:b") == "https://ex.org/h/b"
+
+
 def test_null_forgets_what_came_before_it():
     context = build_context([CITY, None, {"flow": "https://example.org/flow"}], offline)
     assert context.expand("River") == f"{DEFAULT}River"

@@ -120,6 +120,7 @@ def test_the_simplified_form_of_several_instances():
         ({"id": "no uri", "type": "T"}, "id"),
         ({"id": "urn:a:b\n", "type": "T"}, "id"),
         ({"id": "urn:a:b", "type": []}, "type"),
+        ({"id": "urn:a:b", "type": ""}, "type"),
         ({"id": "urn:a:b", "type": ["T", 1]}, "type"),
         ({"id": "urn:a:b", "type": "two words"}, "type"),
         ({"id": "urn:a:b", "type": "T", "scope": "/1"}, "scope"),
