@@ -150,4 +150,9 @@ def _copy(site: Path, target: Path) -> None:
     for path in (_CACHE, part, *part.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-    part.replace(target)
+    try:
+        part.replace(target)
+    except OSError:
+        if not target.exists():
+            raise
+        shutil.rmtree(part)  # another start was faster
