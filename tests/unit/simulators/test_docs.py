@@ -1,0 +1,39 @@
+"""docs/simulator.md says what the code does."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from machinami_simulators.__main__ import app
+from machinami_simulators.recordings import RECORDINGS
+from machinami_simulators.scenario import SCENARIOS
+from typer.testing import CliRunner
+
+PAGE = (Path(__file__).parents[3] / "docs/simulator.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^machinami (.+)$", PAGE, re.MULTILINE)
+
+
+def test_every_scenario_and_recording_has_its_row():
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([^|]+) \|", PAGE, re.MULTILINE))
+    assert set(SCENARIOS) <= set(rows)
+    for name, recording in RECORDINGS.items():
+        assert rows[name] == ", ".join(recording.columns)
+        assert f"`replay/{name}/{{{recording.device}}}`" in PAGE
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_understood(command, tmp_path, monkeypatch):
+    """All is read and checked up to the address of the broker, where there is none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MACHINAMI_DATA_DIR", str(tmp_path))
+    Path("2023-07-13.csv").write_text("日時,河川水位,id\n")
+    Path("probe.csv").write_text("vehicle_id,timestamp,lat,lon\n")
+    result = CliRunner().invoke(app, shlex.split(command))
+    ends = {"--print": 0, "--masters": 0}
+    expected = next((code for option, code in ends.items() if option in command), 4)
+    assert result.exit_code == expected, result.output
+
+
+def test_there_are_commands():
+    assert len(COMMANDS) >= 5
