@@ -23,10 +23,12 @@ def test_create_twice_is_a_conflict(client: httpx.Client) -> None:
 def test_the_standard_s_own_paths_end_in_a_slash(client: httpx.Client) -> None:
     assert client.post("/entities/", json=gauge()).status_code == 201
     assert len(client.get("/entities/", params={"type": "FloodMonitoring"}).json()) == 1
+    assert client.post(f"/entities/{GAUGE}/attrs/", json={"a": 1}).status_code == 204
+    assert client.get(f"/entities/{GAUGE}/").json()["a"]["value"] == 1
 
 
 def test_an_id_with_slashes(client: httpx.Client) -> None:
-    identifier = "https://example.org/gauges/1?x=y#z"
+    identifier = "https://example.org/gauges/1?x=y#z/"
     location = client.post("/entities", json=gauge(identifier)).headers["Location"]
     found = client.get(location.removeprefix("/ngsi-ld/v1"))
     assert found.json()["id"] == identifier

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from machinami.api import batches, city, contexts, entities, events, subscriptions, temporal, types
 from machinami.api.changes import Changes
@@ -39,7 +40,8 @@ RESOURCES = (
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(each for resource in RESOURCES for each in resource.endpoints)
 APPS = "machinami.apps"
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ROOT = "/ngsi-ld/v1/"
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 class _Route(APIRoute):
@@ -64,16 +66,20 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        openapi_tags=[{"name": resource.tag} for resource in RESOURCES],
         lifespan=_lifespan,
     )
     app.add_exception_handler(HTTPException, http_response)
     app.add_exception_handler(Exception, unexpected_response)
+    app.add_middleware(_TrailingSlash)
     app.state.services = services
-    for endpoint in ENDPOINTS:
-        _add(app, endpoint, handler(endpoint, services))
-    _add_events(app)
-    _add_pages(app)
-    _add_method_refusals(app)
+    for path, endpoints in by_path(ENDPOINTS).items():
+        for endpoint in endpoints:
+            _add(app, endpoint, handler(endpoint, services))
+        _refuse_other_methods(app, path, [endpoint.method for endpoint in endpoints])
+    app.router.add_route(events.PATH, events.changes, methods=["GET"], include_in_schema=False)
+    _refuse_other_methods(app, events.PATH, ["GET"])
+    app.router.add_route("/docs", _docs, methods=["GET"], include_in_schema=False)
     app.mount("/docs/static", StaticFiles(directory=STATIC), name="documentation")
     app.mount("/", _Apps(app_folders()), name="apps")
     _add_schemas(app)
@@ -91,52 +97,55 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await task
 
 
+class _TrailingSlash:
+    """Takes the slash off the standard's own paths (``/entities/``), never off an id that ends in ``%2F``."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["raw_path"].endswith(b"/") and scope["path"].startswith(_ROOT):
+            scope = {**scope, "path": scope["path"][:-1]}
+        await self._app(scope, receive, send)
+
+
 def _add(app: FastAPI, endpoint: Endpoint, handle: Handler) -> None:
-    for path in (endpoint.path, endpoint.path + "/"):  # the standard's own paths end in a slash
-        app.router.add_api_route(
-            path,
-            handle,
-            methods=[endpoint.method],
-            summary=endpoint.summary,
-            tags=[endpoint.tag],
-            operation_id=_operation_id(endpoint) + ("/" if path != endpoint.path else ""),
-            openapi_extra=describe(endpoint),
-            response_model=None,
-            include_in_schema=path == endpoint.path,
-            route_class_override=_Route,
-        )
+    app.router.add_api_route(
+        endpoint.path,
+        handle,
+        methods=[endpoint.method],
+        summary=endpoint.summary,
+        tags=[endpoint.tag],
+        operation_id=_operation_id(endpoint),
+        openapi_extra=describe(endpoint),
+        response_model=None,
+        route_class_override=_Route,
+    )
 
 
 def _operation_id(endpoint: Endpoint) -> str:
     return endpoint.function.__name__ if endpoint.function else endpoint.summary.replace(" ", "_").lower()
 
 
-def _add_events(app: FastAPI) -> None:
-    app.router.add_route(events.PATH, events.changes, methods=["GET"], include_in_schema=False)
+def by_path(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
+    """Endpoints by path, longest first: an id may hold slashes, but what comes after it is meant."""
+    found: dict[str, list[Endpoint]] = {}
+    for endpoint in sorted(endpoints, key=lambda each: (-each.path.count("/"), each.path.count("{"))):
+        found.setdefault(endpoint.path, []).append(endpoint)
+    return found
 
 
-def _add_pages(app: FastAPI) -> None:
-    async def docs(_: Request) -> Response:
-        return HTMLResponse(DOCS_PAGE)
+def _refuse_other_methods(app: FastAPI, path: str, allowed: list[str]) -> None:
+    """The path itself says 405, before another one that fits, or the pages below ``/``, are looked at."""
 
-    app.router.add_route("/docs", docs, methods=["GET"], include_in_schema=False)
-
-
-def _add_method_refusals(app: FastAPI) -> None:
-    """Paths of the API refuse other methods themselves, before the pages below ``/`` are looked at."""
-    allowed: dict[str, set[str]] = {events.PATH: {"GET"}}
-    for endpoint in ENDPOINTS:
-        for path in (endpoint.path, endpoint.path + "/"):
-            allowed.setdefault(path, set()).add(endpoint.method)
-    for path, methods in allowed.items():
-        app.router.add_route(path, _refusal(sorted(methods)), methods=None, include_in_schema=False)
-
-
-def _refusal(methods: list[str]) -> Handler:
     async def refuse(_: Request) -> Response:
-        raise HTTPException(405, headers={"Allow": ", ".join(methods)})
+        raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
 
-    return refuse
+    app.router.add_route(path, refuse, methods=_METHODS, include_in_schema=False)
+
+
+async def _docs(_: Request) -> Response:
+    return HTMLResponse(DOCS_PAGE)
 
 
 class _Apps(StaticFiles):

@@ -1,7 +1,7 @@
 """Live changes for browsers: server-sent events from one LISTEN connection, however many pages look on.
 
-Changed ids are collected for a quarter of a second, loaded once, and handed to each page that wants their
-type. A page that does not read is cut off when its queue is full; it comes back by itself and loads what is there.
+Changed ids are collected for a quarter of a second, loaded once, and handed to each page that wants them. A
+page that does not read is cut off when its queue is full; it comes back by itself and loads what is there.
 """
 
 import asyncio

@@ -11,8 +11,8 @@ from machinami.api.problems import MEDIA_TYPE
 STATIC = Path(__file__).parent / "static"
 DESCRIPTION = """
 The city's data over NGSI-LD (ETSI GS CIM 009 version 1.8.1). Each operation names its clause. What the
-standard has and this server has not yet answers 501; a parameter that nobody knows answers 400. Every error has
-one shape: problem details with the members *field*, *value* and *cure*.
+standard has and this server has not yet answers 501; a parameter that nobody knows answers 400. Every error
+has one shape: problem details with the members *field*, *value* and *cure*.
 """
 _HEADERS = {
     "NGSILD-Tenant": "Name of the tenant (clause 6.3.14); Fiware-Service is taken too",

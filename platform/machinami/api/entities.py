@@ -107,8 +107,8 @@ def update_attributes(call: Call) -> Response:
 )
 def update_attribute(call: Call) -> Response:
     """Partial Attribute update: the members given replace those that are there."""
-    entity, name = _named_attribute(call)
     fragments = read_attribute(call.path["attrId"], call.document(), call.context, partial=True)
+    entity, name = _named_attribute(call)
     current = {each.get("datasetId"): each for each in entity.attributes.get(name, [])}
     patched = [patch_instance(current, fragment, call.path["attrId"]) for fragment in fragments]
     return _write_attribute(call, entity, name, patched)
@@ -123,10 +123,9 @@ def update_attribute(call: Call) -> Response:
 )
 def replace_attribute(call: Call) -> Response:
     """Attribute replacement."""
+    instances = read_attribute(call.path["attrId"], call.document(), call.context)
     entity, name = _named_attribute(call)
-    return _write_attribute(
-        call, entity, name, read_attribute(call.path["attrId"], call.document(), call.context)
-    )
+    return _write_attribute(call, entity, name, instances)
 
 
 @resource.endpoint(
@@ -176,12 +175,9 @@ def retrieve_entity(call: Call) -> Response:
 )
 def replace_entity(call: Call) -> Response:
     """Entity replacement."""
-    entity = _target(call)
-    document = {
-        "id": entity.id,
-        "type": [call.context.compact(name) for name in entity.types],
-        **call.document(),
-    }
+    document, entity = call.document(), _target(call)
+    types = [call.context.compact(name) for name in entity.types]
+    document = {"id": entity.id, "type": types, **document}
     change = entity_change(call, document, call.context, Operation.REPLACE)
     check_same_id(change.entity_id, entity.id)
     raised(call.services.linkage.apply([change])[0])

@@ -148,10 +148,9 @@ def _answer(
     call: Call, payload: Any, histories: list[History], query: TemporalQuery, headers: dict[str, str]
 ) -> Response:
     """200, or 206 with the range that a partial answer holds (clause 6.3.10)."""
-    reached = next((history.reached for history in histories if history.reached), None)
-    if reached is None:
+    extent = next((history.extent for history in histories if history.extent), None)
+    if extent is None:
         return respond(call, payload, headers=headers)
-    moments = [reached, *(edge for edge in (query.end if query.last_n else query.start,) if edge)]
-    size = query.last_n or "*"
-    span = f"DateTime {format_time(moments[-1])}-{format_time(reached)}/{size}"
+    start = (query.end if query.last_n else query.start) or extent[0]
+    span = f"DateTime {format_time(start)}-{format_time(extent[1])}/{query.last_n or '*'}"
     return respond(call, payload, headers={**headers, "Content-Range": span}, status=206)

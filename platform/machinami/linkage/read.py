@@ -1,6 +1,7 @@
 """The one read path: what the doors ask, answered from the store in the platform's own words."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -49,12 +50,12 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """Temporal evolution of one entity (clause 5.2.20).
 
     Attributes:
-        reached: the moment where a partial answer ends; None where it is whole.
+        extent: first and last moment of a partial answer, in its order; None where it is whole.
     """
 
     entity: Entity
     attributes: Attributes
-    reached: Any = None
+    extent: tuple[datetime, datetime] | None = None
 
 
 class FoundHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,23 +222,23 @@ def _histories(
         rows = queries_temporal.fetch_history(
             connection, tenant, ids, span, attributes=names, last_n=last_n, limit=MAX_INSTANCES + 1
         )
-    reached = None
+    extent = None
     if len(rows) > MAX_INSTANCES:
-        rows, reached = _whole_moments(rows)
+        rows = _whole_moments(rows)
+        extent = rows[0].moment, rows[-1].moment
     by_entity: dict[str, list[Observed]] = {identifier: [] for identifier in ids}
     for row in rows:
         by_entity[row.entity_id].append(row)
     return [
-        History(entity=entity, attributes=_by_attribute(by_entity[entity.id], last_n), reached=reached)
+        History(entity=entity, attributes=_by_attribute(by_entity[entity.id], last_n), extent=extent)
         for entity in entities
     ]
 
 
-def _whole_moments(rows: list[Observed]) -> tuple[list[Observed], Any]:
+def _whole_moments(rows: list[Observed]) -> list[Observed]:
     """Cut a partial answer where a moment ends, so that the next request can start there."""
     last = rows[-1].moment
-    whole = [row for row in rows if row.moment != last] or rows[:-1]
-    return whole, whole[-1].moment
+    return [row for row in rows if row.moment != last] or rows[:-1]
 
 
 def _by_attribute(rows: Sequence[Observed], last_n: int | None) -> Attributes:

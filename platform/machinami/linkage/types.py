@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 
 from machinami.errors import BadRequestData
 from machinami.model import Entity
 from machinami.store.queries import EntitySelector, TypeSelection
 
 EVERY_TYPE = "*"
-_ELEMENT = re.compile(r"\(([^()]*)\)|([^()|,]+)")
-_SHAPE = re.compile(r"(\([^()]*\)|[^()|,]+)([|,](\([^()]*\)|[^()|,]+))*")
+_TOKENS = re.compile(r"[()|,;]|[^()|,;]+")
+_MAX_DEPTH = 16
+_MAX_GROUPS = 256
 
 
 def parse_types(text: str, expand: Callable[[str], str]) -> TypeSelection:
-    """A selector of entity types. ``A;B`` without parentheses is taken as ``(A;B)``; ``*`` selects all.
+    """A selector of entity types. ``;`` binds closer than ``|`` and ``,``; parentheses nest; ``*`` is all.
 
     Args:
         text: the selector, as in the parameter ``type``.
@@ -22,12 +24,64 @@ def parse_types(text: str, expand: Callable[[str], str]) -> TypeSelection:
     Raises:
         BadRequestData: not of the grammar.
     """
-    if text == EVERY_TYPE:
+    if text.strip() == EVERY_TYPE:
         return ()
-    if not _SHAPE.fullmatch(text):
-        raise _unreadable(text)
-    groups = ((found[1] or found[2]).split(";") for found in _ELEMENT.finditer(text))
-    return tuple(tuple(_expanded(name, text, expand) for name in group) for group in groups)
+    reader = _Reader(text, expand)
+    selection = reader.disjunction(0)
+    reader.end()
+    return selection
+
+
+class _Reader:
+    """Recursive descent; each method reads one rule of the grammar as a disjunction of conjunctions."""
+
+    def __init__(self, text: str, expand: Callable[[str], str]) -> None:
+        self._text = text
+        self._expand = expand
+        self._tokens = [token for each in _TOKENS.findall(text) if (token := each.strip())]
+        self._position = 0
+
+    def disjunction(self, depth: int) -> TypeSelection:
+        groups = self._conjunction(depth)
+        while self._take("|", ","):
+            groups += self._conjunction(depth)
+        return groups
+
+    def end(self) -> None:
+        if self._position < len(self._tokens):
+            raise self._unreadable()
+
+    def _conjunction(self, depth: int) -> TypeSelection:
+        groups = self._term(depth)
+        while self._take(";"):
+            groups = tuple((*one, *other) for one, other in product(groups, self._term(depth)))
+            if len(groups) > _MAX_GROUPS:
+                raise self._unreadable()
+        return groups
+
+    def _term(self, depth: int) -> TypeSelection:
+        if self._take("("):
+            groups = self.disjunction(depth + 1) if depth < _MAX_DEPTH else ()
+            if not (groups and self._take(")")):
+                raise self._unreadable()
+            return groups
+        if self._position >= len(self._tokens) or self._tokens[self._position] in "|,;)*":
+            raise self._unreadable()
+        self._position += 1
+        return ((self._expand(self._tokens[self._position - 1]),),)
+
+    def _take(self, *tokens: str) -> bool:
+        found = self._position < len(self._tokens) and self._tokens[self._position] in tokens
+        self._position += found
+        return found
+
+    def _unreadable(self) -> BadRequestData:
+        return BadRequestData(
+            "not a selection of entity types",
+            field="type",
+            value=self._text,
+            cure="Write A,B for either type, (A;B) for both (ETSI GS CIM 009 clause 4.17)",
+        )
 
 
 def has_types(types: Iterable[str], selection: TypeSelection) -> bool:
@@ -43,21 +97,6 @@ def selects(selector: EntitySelector, entity: Entity) -> bool:
     if selector.ids:
         return entity.id in selector.ids
     return not selector.id_pattern or re.search(selector.id_pattern, entity.id) is not None
-
-
-def _expanded(name: str, text: str, expand: Callable[[str], str]) -> str:
-    if not name.strip():
-        raise _unreadable(text)
-    return expand(name.strip())
-
-
-def _unreadable(text: str) -> BadRequestData:
-    return BadRequestData(
-        "not a selection of entity types",
-        field="type",
-        value=text,
-        cure="Write A,B for either type, (A;B) for both (ETSI GS CIM 009 clause 4.17)",
-    )
 
 
 def format_types(selection: Sequence[Sequence[str]], compact: Callable[[str], str]) -> str:

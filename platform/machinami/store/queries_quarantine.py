@@ -64,4 +64,5 @@ def read_quarantine(
 def fetch_quarantine(connection: Connection, tenant: int, *, limit: int, offset: int) -> list[dict[str, Any]]:
     """Rejections of a tenant with the original bytes, newest first."""
     query = select(quarantine).where(quarantine.c.tenant == tenant).order_by(quarantine.c.id.desc())
-    return [dict(row) for row in connection.execute(query.limit(limit).offset(offset)).mappings()]
+    rows = connection.execute(query.limit(limit).offset(offset)).mappings()
+    return [{str(name): value for name, value in row.items()} for row in rows]
