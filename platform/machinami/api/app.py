@@ -20,6 +20,7 @@ from machinami.api import batches, city, contexts, entities, events, subscriptio
 from machinami.api.changes import Changes
 from machinami.api.documentation import DESCRIPTION, DOCS_PAGE, SCHEMAS, STATIC, describe
 from machinami.api.endpoint import Endpoint, Handler, handler
+from machinami.api.metrics import PATH as METRICS, metered, metrics
 from machinami.api.pending import resource as pending
 from machinami.api.problems import http_response, unexpected_response
 from machinami.api.services import Services
@@ -75,10 +76,11 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
     app.state.services = services
     for path, endpoints in by_path(ENDPOINTS).items():
         for endpoint in endpoints:
-            _add(app, endpoint, handler(endpoint, services))
+            _add(app, endpoint, metered(endpoint, handler(endpoint, services)))
         _refuse_other_methods(app, path, [endpoint.method for endpoint in endpoints])
     app.router.add_route(events.PATH, events.changes, methods=["GET"], include_in_schema=False)
     _refuse_other_methods(app, events.PATH, ["GET"])
+    app.router.add_route(METRICS, metrics, methods=["GET"], include_in_schema=False)
     app.router.add_route("/docs", _docs, methods=["GET"], include_in_schema=False)
     app.mount("/docs/static", StaticFiles(directory=STATIC), name="documentation")
     app.mount("/", _Apps(app_folders()), name="apps")

@@ -8,13 +8,14 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 
 import msgspec
 import orjson
 
 from machinami.api.forms import Form
-from machinami.errors import Unavailable
+from machinami.api.metrics import LISTENERS
+from machinami.errors import MachinamiError, Unavailable
 from machinami.linkage import read
 from machinami.linkage.read import TypeSelection
 from machinami.linkage.types import has_types
@@ -91,7 +92,8 @@ class Changes:
         page = Page(wish)
         self._pages.add(page)
         try:
-            yield page
+            with LISTENERS.track_inprogress():
+                yield page
         finally:
             self._pages.discard(page)
 
@@ -101,10 +103,16 @@ class Changes:
             page.cut_off()
 
     async def run(self) -> None:
-        """Listen and hand out until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name="changes: listen")
-            tasks.create_task(self._hand_out(), name="changes: hand out")
+        """Listen and hand out until cancelled; a mistake of ours is logged, and it starts again."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._listen(), name="changes: listen")
+                    tasks.create_task(self._hand_out(), name="changes: hand out")
+            except Exception:
+                logger.exception("live changes failed and start again")
+            self.close()
+            await asyncio.sleep(_RECONNECT)
 
     async def _listen(self) -> None:
         """Collect changed ids; when the database goes, pages are cut off, so that they load afresh."""
@@ -131,8 +139,10 @@ class Changes:
             await asyncio.sleep(COALESCE)
             changed, self._changed = self._changed, {}
             for tenant, ids in changed.items():
-                with suppress(Unavailable):  # the listener has noticed it too, and says so
+                try:
                     await self._hand_out_tenant(tenant, sorted(ids))
+                except MachinamiError as error:
+                    logger.warning("changes of %d entities are not shown live: %s", len(ids), error)
 
     async def _hand_out_tenant(self, tenant: int, ids: Sequence[str]) -> None:
         pages = [page for page in self._pages if page.wish.tenant == tenant]

@@ -6,7 +6,7 @@ import uvicorn
 
 from machinami.api.app import create_app
 from machinami.api.services import POOL_SIZE, Services
-from machinami.settings import Settings, read_city
+from machinami.settings import Settings, database_address
 from machinami.store.engine import open_engine
 
 _GRACE = 2  # seconds for requests under way when the process is told to stop
@@ -30,7 +30,7 @@ def serve(settings: Settings) -> None:
     Raises:
         Unavailable: no city runs on the data folder, and the settings name no database.
     """
-    url = settings.database_url or read_city(settings.data_dir).database
+    url = database_address(settings)
     engine = open_engine(url, pool_size=POOL_SIZE, statement_timeout=settings.query_timeout)
     app = create_app(settings, engine)
     config = uvicorn.Config(

@@ -33,11 +33,12 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4000}")
 _SCHEMES = ("http", "https")
 _READ_ONLY = frozenset({"status", "createdAt", "modifiedAt", "type", "id"})
 _COUNTED = frozenset({"lastFailure", "lastNotification", "lastSuccess", "timesFailed", "timesSent", "status"})
-_PENDING = frozenset({
+PENDING = frozenset({
     "scopeQ", "temporalQ", "csf", "datasetId", "expandValues", "jsonKeys", "lang", "ngsildConformance",
     "splitEntities", "throttling", "timeInterval", "pick", "omit", "join", "joinLevel", "showChanges",
     "cooldown", "notifierInfo",
 })  # fmt: skip
+"""Members that are answered by 501."""
 
 
 def read_subscription(document: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def _show_selector(item: Mapping[str, Any], context: Context) -> dict[str, Any]:
 def _reader(readers: Mapping[str, Reader], name: str) -> Reader:
     if name in readers:
         return readers[name]
-    if name in _PENDING:
+    if name in PENDING:
         raise NotSupported(
             f"{name} of a subscription is not implemented yet", field=name, cure=f"Leave out {name}"
         )

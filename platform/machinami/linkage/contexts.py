@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import httpx
 import orjson
@@ -53,6 +53,7 @@ class Contexts:
         self._pinned = dict(_pinned(settings.context_folders))
         self._built: dict[bytes, Context] = {}
         self._failed: dict[str, float] = {}
+        self._linked: set[str] = set()
 
     def resolve(self, source: Source | None) -> Context:
         """The @context for a URL, an object, a list of both, or None for the core.
@@ -89,17 +90,13 @@ class Contexts:
         """An address for a Link header; a @context out of a body is stored to have one (clause 5.13.1)."""
         if isinstance(context.source, str):
             return context.source
-        document = {"@context": context.source}
-        identifier = f"urn:ngsi-ld:Context:{uuid4()}"
-        with reading(self._engine) as connection:
-            known = queries_context.fetch_contexts(connection, ContextKind.IMPLICITLY_CREATED)
-        same = next((stored.url for stored in known if stored.document == document), None)
-        if same is None:
+        identifier = f"urn:ngsi-ld:Context:{uuid5(NAMESPACE_URL, _key(context.source).decode())}"
+        if identifier not in self._linked:
+            document, kind = {"@context": context.source}, ContextKind.IMPLICITLY_CREATED
             with transaction(self._engine) as connection:
-                queries_context.store_context(
-                    connection, identifier, document, ContextKind.IMPLICITLY_CREATED
-                )
-        return same or identifier
+                queries_context.store_context(connection, identifier, document, kind)
+            self._linked.add(identifier)
+        return identifier
 
     def add(self, source: Source) -> str:
         """Add @context, clause 5.13.2. Returns its identifier.
@@ -140,6 +137,7 @@ class Contexts:
             if not queries_context.delete_context(connection, url):
                 raise _unknown(url)
         self._built.clear()
+        self._linked.discard(url)
 
     def reload(self, url: str) -> None:
         """Delete and Reload @context, clause 5.13.5.4: fetch it again and replace it.

@@ -16,6 +16,7 @@ from machinami.linkage.contexts import OWN_PATH, Contexts
 from machinami.linkage.outbox import Due, Lead, Notification, Outbox, Queue
 from machinami.ngsild.context import Context
 from machinami.notify.message import Post, compose
+from machinami.notify.metrics import DEAD, DELIVERED, DUE, DURATION, RETRIED
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,9 @@ class Notifier:
 
     async def start_due(self) -> None:
         """Start a worker for each subscription that has something due and no worker yet."""
-        for due in await asyncio.to_thread(self._outbox.due):
+        found = await asyncio.to_thread(self._outbox.due)
+        DUE.set(len(found))
+        for due in found:
             if due not in self._working:
                 task = asyncio.create_task(self._work(due), name=f"notify {due.subscription_id}")
                 self._working[due] = task
@@ -116,11 +119,13 @@ class Notifier:
 
     async def _deliver_all(self, due: Due, queue: Queue) -> bool:
         for notification in queue.notifications:
-            error = await self._deliver(queue, notification)
+            with DURATION.time():
+                error = await self._deliver(queue, notification)
             if error:
                 await self._failed(due, notification, error)
                 return False
             await asyncio.to_thread(self._outbox.delivered, due, notification)
+            DELIVERED.inc()
         return True
 
     async def _deliver(self, queue: Queue, notification: Notification) -> str:
@@ -141,6 +146,7 @@ class Notifier:
             end = "given up, a dead letter" if again is None else f"again in {again:.0f} s"
             logger.warning("notification %d to %s: %s; %s", notification.id, due.subscription_id, error, end)
         await asyncio.to_thread(self._outbox.failed, due, notification, error, again)
+        (DEAD if again is None else RETRIED).inc()
 
     def _compose(self, queue: Queue, notification: Notification) -> Post:
         context = self._contexts.resolve(queue.subscription.context)

@@ -8,7 +8,7 @@ import httpx
 from machinami.linkage.contexts import Contexts
 from machinami.linkage.outbox import Outbox
 from machinami.notify.delivery import Notifier
-from machinami.settings import Settings, read_city
+from machinami.settings import Settings, database_address
 from machinami.store.engine import Engine, open_engine
 
 _CONNECTIONS = 8
@@ -20,7 +20,7 @@ def serve(settings: Settings) -> None:
     Raises:
         Unavailable: no city runs on the data folder, and the settings name no database.
     """
-    url = settings.database_url or read_city(settings.data_dir).database
+    url = database_address(settings)
     engine = open_engine(url, pool_size=_CONNECTIONS, statement_timeout=settings.query_timeout)
     try:
         asyncio.run(_serve(settings, engine))

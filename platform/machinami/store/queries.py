@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Text,
     and_,
+    bindparam,
     cast,
     func,
     literal,
@@ -36,6 +37,14 @@ _COLUMNS = (
     entity.c.scope,
     entity.c.created_at,
     entity.c.modified_at,
+)
+
+_BY_IDS = (  # built once: it is what most requests ask
+    select(*_COLUMNS)
+    .where(
+        entity.c.tenant == bindparam("tenant"), entity.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))
+    )
+    .order_by(entity.c.id)
 )
 
 
@@ -79,8 +88,7 @@ def fetch_entities(
 
 def fetch_by_ids(connection: Connection, tenant: int, ids: Sequence[str]) -> list[Entity]:
     """The entities of these ids that exist, in the order of their ids."""
-    query = select(*_COLUMNS).where(entity.c.tenant == tenant, _one_of(ids)).order_by(entity.c.id)
-    return [entity_of(row) for row in connection.execute(query)]
+    return [entity_of(row) for row in connection.execute(_BY_IDS, {"tenant": tenant, "ids": list(ids)})]
 
 
 def count_entities(connection: Connection, tenant: int, selection: Selection) -> int:

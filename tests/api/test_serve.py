@@ -1,0 +1,97 @@
+"""The roles as processes: they serve, and SIGTERM ends them, whoever looks on."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+from api_samples import GAUGE, gauge
+from machinami.linkage.write import Linkage
+from machinami.model import Change, Operation
+from sqlalchemy import Engine
+
+_PROGRAM = (
+    "from machinami.{role}.serve import serve; from machinami.settings import Settings; serve(Settings())"
+)
+
+
+@contextmanager
+def _role(role: str, database_url: str, port: int) -> Generator[subprocess.Popen[bytes]]:
+    environment = {"MACHINAMI_DATABASE_URL": database_url, "MACHINAMI_API_PORT": str(port)}
+    command = [sys.executable, "-W", "error", "-c", _PROGRAM.format(role=role)]
+    process = subprocess.Popen(command, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _wait(url: str) -> None:
+    pause = threading.Event()
+    for _ in range(600):
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            pause.wait(0.05)
+    raise AssertionError(f"{url} does not answer")
+
+
+def test_the_api_ends_at_once_while_pages_look_on(database_url: str, port: int, engine: Engine) -> None:
+    Linkage(engine).apply([Change(entity_id=GAUGE, operation=Operation.MERGE, types=("urn:x:T",))])
+    base = f"http://127.0.0.1:{port}"
+    with _role("api", database_url, port) as process:
+        _wait(f"{base}/machinami/v1/health")
+        with httpx.stream("GET", f"{base}/machinami/v1/changes") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 2000"
+            process.send_signal(signal.SIGTERM)
+            assert ": cut off, come again" in list(lines)
+        assert process.wait(timeout=20) in (0, -signal.SIGTERM)
+
+
+def test_the_notifier_delivers_and_ends(client: httpx.Client, database_url: str, port: int) -> None:
+    got: list[bytes] = []
+    arrived = threading.Event()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+            arrived.set()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as receiver:
+        threading.Thread(target=receiver.serve_forever).start()
+        uri = f"http://127.0.0.1:{receiver.server_port}/notify"
+        subscription = {
+            "type": "Subscription",
+            "entities": [{"type": "FloodMonitoring"}],
+            "notification": {"endpoint": {"uri": uri}},
+        }
+        assert client.post("/subscriptions", json=subscription).status_code == 201
+        client.post("/entities", json=gauge())
+        with _role("notify", database_url, port) as process:
+            assert arrived.wait(timeout=30)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+        receiver.shutdown()
+    assert GAUGE.encode() in got[0]
