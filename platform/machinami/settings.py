@@ -1,17 +1,24 @@
 """Environment and machinami.toml; nothing else reads them. Also where a running city says its addresses."""
 
+import os
 import secrets
 from pathlib import Path
 
 import msgspec
 import platformdirs
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from machinami.errors import Unavailable
 
 CITY_FILE = "city.json"
 PSEUDONYM_FILE = "pseudonym.key"
+_CONTAINER_SECRETS = "/run/secrets"
 
 
 def default_data_dir() -> Path:
@@ -19,9 +26,16 @@ def default_data_dir() -> Path:
     return Path(platformdirs.user_data_path("machinami"))
 
 
-class Settings(BaseSettings):
-    """Settings of all roles: the command line wins, then MACHINAMI_… variables, then machinami.toml.
+def _secrets_dir() -> str | None:
+    """Where systemd, else Docker or Kubernetes, lays files of which each holds one secret setting."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", _CONTAINER_SECRETS)
+    return folder if Path(folder).is_dir() else None
 
+
+class Settings(BaseSettings):
+    """Settings of all roles: the command line wins, then MACHINAMI_… variables, secret files, machinami.toml.
+
+    A secret file is named as the variable in small letters, e.g. ``/run/secrets/machinami_database_url``.
     Durations are in seconds, sizes in bytes, ages in hours where the name says so.
     """
 
@@ -33,6 +47,8 @@ class Settings(BaseSettings):
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = Field(default=1883, ge=0, le=65535)
     database_url: str | None = None
+    nats_address: str | None = None
+    nats_password: str = ""
     connector_folders: list[Path] = Field(default_factory=list[Path])
     context_folders: list[Path] = Field(default_factory=list[Path])
     context_fetch: bool = True
@@ -47,12 +63,13 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, data_dir: Path | None = None, **overrides: object) -> "Settings":
-        """Read machinami.toml in the data folder, the environment, then given options (None: not given)."""
+        """Read machinami.toml, secret files, the environment, then given options (None: not given)."""
         given = {name: value for name, value in overrides.items() if value is not None}
         folder = data_dir or cls().data_dir
         toml = TomlConfigSettingsSource(cls, toml_file=folder / "machinami.toml")()
+        secret = SecretsSettingsSource(cls, secrets_dir=_secrets_dir())()
         environment = cls().model_dump(exclude_unset=True)
-        return cls.model_validate({**toml, **environment, "data_dir": folder, **given})
+        return cls.model_validate({**toml, **secret, **environment, "data_dir": folder, **given})
 
 
 class City(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +113,31 @@ def read_city(data_dir: Path) -> City:
             f"no city runs on {data_dir}",
             field="--data-dir",
             value=str(data_dir),
-            cure="Start one: machinami up",
+            cure="Start one: machinami up; or set MACHINAMI_DATABASE_URL and MACHINAMI_NATS_ADDRESS",
         ) from None
+
+
+def database_address(settings: Settings) -> str:
+    """libpq URL of the database that the settings name, else of the city that runs on the data folder.
+
+    Raises:
+        Unavailable: neither names one.
+    """
+    return settings.database_url or read_city(settings.data_dir).database
+
+
+def stream_address(settings: Settings) -> tuple[str, str]:
+    """host:port and password of the stream: of the city that runs on the data folder, else of the settings.
+
+    A running city comes first, because `machinami up` always starts a broker of its own.
+
+    Raises:
+        Unavailable: no city runs there, and the settings name none.
+    """
+    if settings.nats_address is not None and not (settings.data_dir / CITY_FILE).exists():
+        return settings.nats_address, settings.nats_password
+    city = read_city(settings.data_dir)
+    return city.nats, city.nats_password
 
 
 def pseudonym_secret(data_dir: Path) -> bytes:
@@ -107,6 +147,7 @@ def pseudonym_secret(data_dir: Path) -> bytes:
     """
     target = data_dir / PSEUDONYM_FILE
     if not target.exists():
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = target.with_suffix(".part")
         part.touch(mode=0o600)
         part.write_bytes(secrets.token_bytes(32))

@@ -17,7 +17,7 @@ from machinami.connect.discovery import discover
 from machinami.connect.router import Router
 from machinami.linkage.ledger import Account, Ledger, count_sent, read_ledger
 from machinami.linkage.write import Linkage
-from machinami.settings import City, pseudonym_secret, read_city
+from machinami.settings import database_address, pseudonym_secret, stream_address
 from machinami.store.engine import open_engine
 from machinami.stream.client import open_stream
 
@@ -38,12 +38,12 @@ def ledger(
     messages are named.
     """
     settings = load_settings(data_dir)
-    city = read_city(settings.data_dir)
+    stream = stream_address(settings)
     router = Router(discover(settings.connector_folders), pseudonym_secret(settings.data_dir))
-    engine = open_engine(settings.database_url or city.database)
+    engine = open_engine(database_address(settings))
     folder = settings.data_dir / "ledger"
     try:
-        behind = asyncio.run(_drain(city, Linkage(engine), wait))
+        behind = asyncio.run(_drain(stream, Linkage(engine), wait))
         with _progress(count_sent(folder), quiet=as_json) as advance:
             result = read_ledger(folder, engine, router, advance)
     finally:
@@ -55,9 +55,9 @@ def ledger(
     raise typer.Exit(0 if result.balanced else 1)
 
 
-async def _drain(city: City, linkage: Linkage, wait: float) -> int:
+async def _drain(address: tuple[str, str], linkage: Linkage, wait: float) -> int:
     """Wait until ingest has read what the stream holds now; how many messages it is behind then."""
-    async with open_stream(city.nats, city.nats_password) as stream:
+    async with open_stream(*address) as stream:
         state = await stream.state()
     deadline = time.monotonic() + wait
     while (behind := state.last - linkage.counters(state.name).sequence) > 0 and time.monotonic() < deadline:

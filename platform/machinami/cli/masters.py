@@ -13,7 +13,7 @@ from machinami.connect.masters import read_master
 from machinami.errors import InvalidRequest, MachinamiError, NotFound
 from machinami.linkage.write import Linkage
 from machinami.model import Change, Mapped, Rejection
-from machinami.settings import read_city
+from machinami.settings import database_address
 from machinami.store.engine import open_engine
 
 _AT_ONCE = 500
@@ -39,7 +39,7 @@ def import_(
     """
     settings = load_settings(data_dir)
     connectors = discover(settings.connector_folders)
-    engine = open_engine(settings.database_url or read_city(settings.data_dir).database)
+    engine = open_engine(database_address(settings))
     try:
         linkage = Linkage(engine)
         refused = sum(

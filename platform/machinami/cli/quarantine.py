@@ -9,7 +9,7 @@ from rich.table import Table
 
 from machinami.cli.options import AsJson, DataDir, load_settings
 from machinami.errors import NotFound
-from machinami.settings import read_city
+from machinami.settings import database_address
 from machinami.store.engine import open_engine
 from machinami.store.queries_quarantine import Quarantined, count_quarantine, read_quarantine
 
@@ -55,7 +55,7 @@ def show(
 
 def _read(data_dir: DataDir, *, limit: int, number: int | None = None) -> tuple[int, list[Quarantined]]:
     settings = load_settings(data_dir)
-    engine = open_engine(settings.database_url or read_city(settings.data_dir).database)
+    engine = open_engine(database_address(settings))
     try:
         return count_quarantine(engine), read_quarantine(engine, limit=limit, number=number)
     finally:

@@ -1,7 +1,7 @@
 """The ingest role: one process that reads the city's stream."""
 
 import asyncio
-import logging
+import gc
 import signal
 from collections.abc import Coroutine
 
@@ -9,29 +9,33 @@ from machinami.connect.discovery import discover
 from machinami.connect.router import Router
 from machinami.ingest.worker import Worker
 from machinami.linkage.write import Linkage
-from machinami.settings import Settings, pseudonym_secret, read_city
+from machinami.settings import Settings, database_address, pseudonym_secret, stream_address
 from machinami.store.engine import open_engine
 from machinami.stream.client import open_stream
 
-log = logging.getLogger(__name__)
+_GARBAGE = 1_000_000  # objects made and not freed, before cycles are looked for
 
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
-        Unavailable: no city runs on this data folder.
+        Unavailable: no city runs on this data folder, and the settings name no broker and database.
         PositionLost: another worker reads this stream.
     """
+    # A batch is hundreds of thousands of small objects that die together and hold no cycles; looking through them
+    # for cycles at Python's own pace takes half of a worker's time.
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
     asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
-    city = read_city(settings.data_dir)
+    address, password = stream_address(settings)
     router = Router(discover(settings.connector_folders), pseudonym_secret(settings.data_dir))
-    engine = open_engine(settings.database_url or city.database)
+    engine = open_engine(database_address(settings))
     try:
-        async with open_stream(city.nats, city.nats_password) as stream:
+        async with open_stream(address, password) as stream:
             worker = Worker(
                 stream,
                 Linkage(engine),

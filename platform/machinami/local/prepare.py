@@ -5,7 +5,7 @@ The supervisor runs this as a child, because the stream client has threads and t
 
 import asyncio
 
-from machinami.settings import Settings, read_city
+from machinami.settings import Settings, database_address, stream_address
 from machinami.store.engine import open_engine
 from machinami.store.migrate import migrate
 from machinami.stream.client import StreamLimits, open_stream
@@ -17,13 +17,13 @@ def prepare_city(settings: Settings) -> None:
     Raises:
         Unavailable: database or broker do not answer.
     """
-    city = read_city(settings.data_dir)
-    engine = open_engine(settings.database_url or city.database)
+    address, password = stream_address(settings)
+    engine = open_engine(database_address(settings))
     try:
         migrate(engine)
     finally:
         engine.dispose()
-    asyncio.run(_make_stream(settings, city.nats, city.nats_password))
+    asyncio.run(_make_stream(settings, address, password))
 
 
 async def _make_stream(settings: Settings, address: str, password: str) -> None:
