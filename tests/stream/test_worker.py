@@ -115,3 +115,14 @@ async def test_a_broker_that_went_and_came_back_is_read_on(
         await asyncio.to_thread(publish, broker, [("n", b"%d" % n) for n in range(100, 200)])
         counters = await drained(stream, engine)
     assert (counters.committed, counters.repeated) == (200, 0)
+
+
+async def test_a_fault_of_ours_is_raised_and_leaves_the_messages_in_the_stream(
+    broker: Broker, stream: MessageStream, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    await asyncio.to_thread(publish, broker, [("n", b"poison")] * 200)
+    worker = Worker(stream, Linkage(engine), Numbers(), limit=200, wait=0.2)
+    with caplog.at_level(logging.CRITICAL), pytest.raises(Exception, match="unsupported Unicode"):
+        await asyncio.wait_for(worker.run(), 30)
+    assert (await stream.state()).messages == 200
+    assert count(engine, "quarantine") <= 20

@@ -7,8 +7,8 @@ from collections.abc import Coroutine
 
 from machinami.connect.discovery import discover
 from machinami.connect.router import Router
-from machinami.ingest.worker import Worker
-from machinami.linkage.write import Linkage
+from machinami.ingest.metrics import MeteredLinkage, MeteredWorker
+from machinami.metrics import serving
 from machinami.settings import Settings, database_address, pseudonym_secret, stream_address
 from machinami.store.engine import open_engine
 from machinami.stream.client import open_stream
@@ -23,11 +23,12 @@ def serve(settings: Settings) -> None:
         Unavailable: no city runs on this data folder, and the settings name no broker and database.
         PositionLost: another worker reads this stream.
     """
-    # A batch is hundreds of thousands of small objects that die together and hold no cycles; looking through them
-    # for cycles at Python's own pace takes half of a worker's time.
+    # A batch is hundreds of thousands of small objects that die together and hold no cycles; looking through
+    # them for cycles at Python's own pace takes half of a worker's time.
     gc.freeze()
     gc.set_threshold(_GARBAGE)
-    asyncio.run(_serve(settings))
+    with serving(settings.metrics_host, settings.metrics_port):
+        asyncio.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
@@ -36,9 +37,9 @@ async def _serve(settings: Settings) -> None:
     engine = open_engine(database_address(settings))
     try:
         async with open_stream(address, password) as stream:
-            worker = Worker(
+            worker = MeteredWorker(
                 stream,
-                Linkage(engine),
+                MeteredLinkage(engine),
                 router,
                 limit=settings.batch_messages,
                 keep=settings.stream_keep_messages,

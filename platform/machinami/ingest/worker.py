@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE = 5.0
 _IDLE_WAIT = 1.0
 _FORGET_EVERY = 10_000
+_MOST_REFUSED = 20  # messages of one batch that may be at fault themselves
 
 
 class Mapper(Protocol):
@@ -57,6 +58,7 @@ class Worker:
         self._name = ""
         self._position = 0
         self._forgotten = 0
+        self._refused = 0
 
     async def run(self) -> None:
         """Read and store until cancelled; waits out a broker or a database that does not answer.
@@ -109,6 +111,7 @@ class Worker:
 
     def store(self, messages: Sequence[Message]) -> None:
         """Map and commit these messages; the position is then behind the last of them."""
+        self._refused = 0
         self._commit(messages, [self._mapper.map(message) for message in messages])
 
     def _commit(self, messages: Sequence[Message], mapped: Sequence[Mapped]) -> None:
@@ -122,18 +125,21 @@ class Worker:
             self._position = messages[-1].sequence
 
     def _isolate(self, messages: Sequence[Message], mapped: Sequence[Mapped], error: Exception) -> None:
-        """Halve a batch that cannot be stored until the culprit is alone; that one goes to quarantine."""
+        """Halve a batch that cannot be stored until the culprit is alone; that one goes to quarantine.
+
+        Where there are many culprits it is not the messages' fault: the error is raised, and they stay in the
+        stream.
+        """
         if len(messages) > 1:
             middle = len(messages) // 2
             self._commit(messages[:middle], mapped[:middle])
             self._commit(messages[middle:], mapped[middle:])
             return
-        if not mapped[0].changes:
+        self._refused += 1
+        if self._refused > _MOST_REFUSED or not mapped[0].changes:
             raise error
-        log.error(
-            "message %d on %s cannot be stored", messages[0].sequence, messages[0].topic, exc_info=error
-        )
-        reason = f"the database refused it: {str(error).splitlines()[0][:200]}"
+        reason = f"it cannot be stored: {str(error).splitlines()[0][:200]}"
+        log.error("message %d on %s: %s", messages[0].sequence, messages[0].topic, reason)
         rejection = Rejection(reason=reason, cure="Report it with this message; replay it after the upgrade")
         self._commit(messages, [Mapped(rejections=[rejection])])
 

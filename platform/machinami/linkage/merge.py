@@ -1,120 +1,155 @@
-"""What a change does to an entity: pure, no database. ETSI GS CIM 009 clauses 5.5.8 and 5.6."""
+"""What changes do to an entity: pure, no database. ETSI GS CIM 009 clauses 5.5.8 and 5.6.
+
+A draft collects all changes of a batch to one entity and becomes the new current state once, at its end: a
+device that reports many times in a batch costs its history rows, and one document.
+"""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from math import isfinite
-from typing import Any
-
-import msgspec
+from typing import TypeAlias
 
 from machinami.errors import AlreadyExists, MachinamiError, NotFound
-from machinami.model import Change, Entity, Instance, Operation, Outcome, format_time
+from machinami.model import Attributes, Change, Entity, Instance, Operation, Outcome, format_time
+
+Slot: TypeAlias = tuple[str, str]
+"""(expanded attribute name, dataset id or ''): where one instance at a time is current."""
 
 _PLAIN = frozenset({"type", "value", "unitCode", "observedAt", "datasetId"})
 _EXACT = 2**53  # integers beyond are not exact in a double
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of history to be.
-
-    Attributes:
-        attribute: expanded name; dataset_id and unit_code are empty where the instance has none.
-        number: value of a plain numeric Property observed at a stated time; else None.
-        instance: the whole instance, stored where the number alone does not say everything.
-    """
-
-    entity_id: str
-    attribute: str
-    dataset_id: str
-    unit_code: str
-    observed_at: datetime
-    number: float | None
-    instance: Instance
+Observation: TypeAlias = tuple[Slot, datetime, float | None, Instance]
+"""One row of history to be: slot; ``observedAt``, or the time of writing where the instance has none; the
+value of a plain numeric Property observed at a stated time, else None; and the whole instance, stored where
+the number does not say everything. A bare tuple, for there are hundreds of thousands a second."""
 
 
 class Draft:
     """An entity while a batch of changes is applied to it, and the history that they make."""
 
-    __slots__ = ("after", "before", "changed", "history", "now", "stamp")
-
-    def __init__(self, before: Entity | None, now: datetime) -> None:
+    def __init__(self, entity_id: str, before: Entity | None, now: datetime) -> None:
+        self.entity_id = entity_id
         self.before = before
-        self.after = before
         self.now = now
-        self.stamp = format_time(now)
-        self.changed: dict[str, None] = {}
+        self.exists = before is not None
+        self.types = before.types if before else ()
+        self.scope = before.scope if before else ()
         self.history: list[Observation] = []
+        self.moments: list[datetime] = []
+        self.written: dict[Slot, None] = {}
+        self.removed: dict[str, None] = {}
+        self._before = _slots(before.attributes) if before else {}
+        self._current = self._before.copy()
+        self._newest: dict[Slot, datetime] = {}
+        self._text = ""
+        self._moment = now
 
     def apply(self, change: Change) -> Outcome | MachinamiError:
         """Apply one change; errors are given back, not raised, and leave the draft as it was."""
         return _OPERATIONS[change.operation](self, change)
 
-    def attributes(self) -> dict[str, list[Instance]]:
-        """The current attributes; shared with `before`, so never changed in place."""
-        return self.after.attributes if self.after else {}
+    @property
+    def touched(self) -> bool:
+        """Whether anything was done to it at all."""
+        return bool(self.written or self.removed) or self.exists is not (self.before is not None)
 
-    def replace(self, change: Change, attributes: dict[str, list[Instance]], types: tuple[str, ...]) -> None:
-        """Make this the current state."""
-        old = self.after
-        self.after = Entity(
-            id=change.entity_id,
-            types=types,
+    def has(self, name: str) -> bool:
+        """Whether the entity has this attribute now."""
+        return any(slot[0] == name for slot in self._current)
+
+    def write(self, attributes: Attributes, names: Iterable[str], *, only_newer: bool) -> None:
+        """Make these instances current and put them into the history."""
+        for name in names:
+            for instance in attributes[name]:
+                self._write(name, instance, only_newer)
+
+    def _write(self, name: str, instance: Instance, only_newer: bool) -> None:
+        slot = (name, instance.get("datasetId", ""))
+        text = instance.get("observedAt")
+        if text is None:
+            moment = self.now
+        elif text is self._text:  # the instances of one message share their time
+            moment = self._moment
+        else:
+            moment = self._moment = datetime.fromisoformat(text)
+            self._text = text
+        if not self.moments or moment is not self.moments[-1]:
+            self.moments.append(moment)
+        number = None if text is None else _number(instance)
+        self.history.append((slot, moment, number, instance))
+        if not only_newer or slot not in self._current or self._is_newer(slot, moment):
+            self._current[slot] = instance
+            self._newest[slot] = moment
+            self.written[slot] = None
+
+    def _is_newer(self, slot: Slot, moment: datetime) -> bool:
+        newest = self._newest.get(slot)
+        if newest is None:
+            text = self._current[slot].get("observedAt")
+            newest = self._newest[slot] = datetime.fromisoformat(text) if text else moment
+        return moment >= newest
+
+    def remove(self, name: str, datasets: Iterable[str] | None = None) -> bool:
+        """Take away an attribute, or these instances of it; whether there was something to take."""
+        gone = [s for s in self._current if s[0] == name and (datasets is None or s[1] in datasets)]
+        for slot in gone:
+            del self._current[slot]
+            self.written.pop(slot, None)
+        if gone:
+            self.removed[name] = None
+        return bool(gone)
+
+    def clear(self) -> None:
+        """Take away all attributes."""
+        for name in dict.fromkeys(slot[0] for slot in self._current):
+            self.remove(name)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Names of the attributes written or removed."""
+        return tuple(dict.fromkeys([*(slot[0] for slot in self.written), *self.removed]))
+
+    def finish(self) -> Entity | None:
+        """The entity as the batch leaves it; None when it is deleted."""
+        if not self.exists:
+            return None
+        stamp = format_time(self.now)
+        attributes: Attributes = {}
+        for slot, instance in self._current.items():
+            if slot in self.written:
+                old = self._before.get(slot) if slot[0] not in self.removed else None
+                created = old.get("createdAt", stamp) if old else stamp
+                instance = {**instance, "createdAt": created, "modifiedAt": stamp}
+            if slot[0] in attributes:
+                attributes[slot[0]].append(instance)
+            else:
+                attributes[slot[0]] = [instance]
+        return Entity(
+            id=self.entity_id,
+            types=self.types,
             attributes=attributes,
-            scope=change.scope if change.scope is not None else (old.scope if old else ()),
-            created_at=old.created_at if old else self.now,
+            scope=self.scope,
+            created_at=self.before.created_at if self.before else self.now,
             modified_at=self.now,
         )
 
 
-def _write(draft: Draft, change: Change, attributes: dict[str, list[Instance]], names: Iterable[str]) -> None:
-    for name in names:
-        current = attributes.get(name, [])
-        for instance in change.attributes[name]:
-            draft.history.append(_observation(change.entity_id, name, instance, draft))
-            current = _with(current, instance, draft.stamp, only_newer=change.only_newer)
-        attributes[name] = current
-        draft.changed[name] = None
-
-
-def _with(current: list[Instance], instance: Instance, stamp: str, *, only_newer: bool) -> list[Instance]:
-    dataset = instance.get("datasetId")
-    for position, old in enumerate(current):
-        if old.get("datasetId") == dataset:
-            if only_newer and _is_older(instance, old):
-                return current
-            stamped = {**instance, "createdAt": old["createdAt"], "modifiedAt": stamp}
-            return [*current[:position], stamped, *current[position + 1 :]]
-    return [*current, {**instance, "createdAt": stamp, "modifiedAt": stamp}]
-
-
-def _is_older(new: Instance, old: Instance) -> bool:
-    there, here = old.get("observedAt"), new.get("observedAt")
-    if there is None or here is None or there == here:
-        return False
-    return datetime.fromisoformat(here) < datetime.fromisoformat(there)
-
-
-def _observation(entity_id: str, name: str, instance: Instance, draft: Draft) -> Observation:
-    observed = instance.get("observedAt")
-    number = _number(instance) if observed else None
-    return Observation(
-        entity_id=entity_id,
-        attribute=name,
-        dataset_id=instance.get("datasetId", ""),
-        unit_code=instance.get("unitCode", ""),
-        observed_at=datetime.fromisoformat(observed) if observed else draft.now,
-        number=number,
-        instance=instance,
-    )
+def _slots(attributes: Attributes) -> dict[Slot, Instance]:
+    return {
+        (name, instance.get("datasetId", "")): instance
+        for name, instances in attributes.items()
+        for instance in instances
+    }
 
 
 def _number(instance: Instance) -> float | None:
-    value: Any = instance.get("value")
-    if instance["type"] != "Property" or not instance.keys() <= _PLAIN:
+    value = instance.get("value")
+    if type(value) is int and abs(value) <= _EXACT:
+        value = float(value)
+    if type(value) is not float or not isfinite(value):
         return None
-    if type(value) is float:
-        return value if isfinite(value) else None
-    return float(value) if type(value) is int and abs(value) <= _EXACT else None
+    return value if instance["type"] == "Property" and instance.keys() <= _PLAIN else None
 
 
 def _missing(change: Change) -> NotFound:
@@ -126,20 +161,24 @@ def _missing(change: Change) -> NotFound:
     )
 
 
-def _union(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
-    return old if set(new) <= set(old) else tuple(dict.fromkeys(old + new))
-
-
 def _merge(draft: Draft, change: Change) -> Outcome:
-    created = draft.after is None
-    attributes = dict(draft.attributes())
-    _write(draft, change, attributes, change.attributes)
-    draft.replace(change, attributes, _union(draft.after.types if draft.after else (), change.types))
+    created = not draft.exists
+    draft.exists = True
+    _describe(draft, change)
+    draft.write(change.attributes, change.attributes, only_newer=change.only_newer)
     return Outcome(entity_id=change.entity_id, created=created, updated=tuple(change.attributes))
 
 
+def _describe(draft: Draft, change: Change) -> None:
+    """Types are added to those there are (5.6.3); a scope takes the place of the one there is."""
+    if change.types != draft.types and not set(change.types) <= set(draft.types):
+        draft.types = tuple(dict.fromkeys(draft.types + change.types))
+    if change.scope is not None:
+        draft.scope = change.scope
+
+
 def _create(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if draft.after is not None:
+    if draft.exists:
         return AlreadyExists(
             f"entity {change.entity_id} exists already",
             field="id",
@@ -150,16 +189,15 @@ def _create(draft: Draft, change: Change) -> Outcome | MachinamiError:
 
 
 def _append(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    return _merge(draft, change) if draft.after is not None else _missing(change)
+    return _merge(draft, change) if draft.exists else _missing(change)
 
 
 def _some(draft: Draft, change: Change, *, existing: bool, reason: str) -> Outcome | MachinamiError:
-    if draft.after is None:
+    if not draft.exists:
         return _missing(change)
-    attributes = dict(draft.after.attributes)
-    names = [name for name in change.attributes if (name in attributes) is existing]
-    _write(draft, change, attributes, names)
-    draft.replace(change, attributes, _union(draft.after.types, change.types))
+    names = [name for name in change.attributes if draft.has(name) is existing]
+    _describe(draft, change)
+    draft.write(change.attributes, names, only_newer=change.only_newer)
     left = {name: reason for name in change.attributes if name not in names}
     return Outcome(entity_id=change.entity_id, updated=tuple(names), not_updated=left)
 
@@ -173,35 +211,30 @@ def _update(draft: Draft, change: Change) -> Outcome | MachinamiError:
 
 
 def _replace(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if draft.after is None:
+    if not draft.exists:
         return _missing(change)
-    attributes: dict[str, list[Instance]] = {}
-    draft.changed.update(dict.fromkeys(draft.after.attributes))
-    _write(draft, change, attributes, change.attributes)
-    draft.replace(change, attributes, change.types or draft.after.types)
+    draft.clear()
+    draft.types = change.types or draft.types
+    draft.scope = draft.scope if change.scope is None else change.scope
+    draft.write(change.attributes, change.attributes, only_newer=False)
     return Outcome(entity_id=change.entity_id, updated=tuple(change.attributes))
 
 
 def _delete(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if draft.after is None:
+    if not draft.exists:
         return _missing(change)
-    draft.changed.update(dict.fromkeys(draft.after.attributes))
-    draft.after = None
+    draft.clear()
+    draft.exists, draft.types, draft.scope = False, (), ()
     return Outcome(entity_id=change.entity_id)
 
 
 def _delete_attribute(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if draft.after is None:
+    if not draft.exists:
         return _missing(change)
-    attributes = dict(draft.after.attributes)
-    for name, datasets in change.attributes.items():
-        gone = [instance.get("datasetId") for instance in datasets]
-        kept = [item for item in attributes.get(name, []) if gone and item.get("datasetId") not in gone]
-        if len(kept) == len(attributes.get(name, [])):
+    for name, instances in change.attributes.items():
+        datasets = [instance.get("datasetId", "") for instance in instances] or None
+        if not draft.remove(name, datasets):
             return NotFound(f"{change.entity_id} has no such attribute", field="attrId", value=name)
-        attributes[name] = kept
-        draft.changed[name] = None
-    draft.replace(change, {name: kept for name, kept in attributes.items() if kept}, draft.after.types)
     return Outcome(entity_id=change.entity_id, updated=tuple(change.attributes))
 
 

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 import psycopg
@@ -14,9 +15,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from machinami.errors import MachinamiError, Unavailable
-from machinami.linkage.merge import Draft, Observation
+from machinami.linkage.merge import Draft
 from machinami.linkage.subscriptions import Written, match
-from machinami.model import DEFAULT_TENANT, Change, Message, Outcome, Rejection
+from machinami.model import DEFAULT_TENANT, Change, Entity, Message, Outcome, Rejection
 from machinami.store.engine import translate
 from machinami.store.entities import (
     EntityKey,
@@ -26,7 +27,7 @@ from machinami.store.entities import (
     notify,
     update_entities,
 )
-from machinami.store.history import Rows, Series, SeriesCatalog, SeriesKey, Stored, write_observations
+from machinami.store.history import Found, Rows, SeriesCatalog, Slot, Stored, Wanted, write_observations
 from machinami.store.intake import Counters, Progress, advance, read_counters, write_quarantine
 from machinami.store.partitions import Month, Partitions, month_of
 from machinami.store.tenants import tenant_number
@@ -37,6 +38,9 @@ _AGAIN = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.SerializationFailure,
 )
+
+
+Drafts: TypeAlias = dict[EntityKey, Draft]
 
 
 class _MonthsMissing(Exception):
@@ -107,28 +111,41 @@ class Linkage:
         with self._engine.begin() as connection:
             tenants = _tenants(connection, batch)
             drafts, outcomes = _draft(connection, batch.changes, tenants, now)
-            series, rows = self._history(connection, drafts)
-            stored = write_observations(connection, rows, series.values()) if rows else Stored()
+            self._check_months(drafts)
+            found = self._catalog.find(connection, self._unknown(drafts))
+            rows = self._rows(drafts, found)
+            stored = write_observations(connection, rows)
             _write_state(connection, drafts)
             _finish(connection, batch, tenants, stored)
-        self._catalog.confirm(series, rows)
+        self._catalog.confirm(found)
         return Committed(outcomes=outcomes, stored=stored)
 
-    def _history(
-        self, connection: Connection, drafts: Mapping[EntityKey, Draft]
-    ) -> tuple[dict[SeriesKey, Series], Rows]:
-        observations = [(key[0], item) for key, draft in drafts.items() for item in draft.history]
-        wanted: dict[SeriesKey, str] = {}
-        for tenant, item in observations:
-            wanted.setdefault(_series_key(tenant, item), item.unit_code)
-        series = self._catalog.resolve(connection, wanted) if wanted else {}
-        rows: Rows = {}
-        for tenant, item in observations:
-            home = series[_series_key(tenant, item)]
-            rows[home.number, item.observed_at] = _value(item, home)
-        if months := self._partitions.missing(month_of(moment) for _, moment in rows):
-            raise _MonthsMissing(months)
-        return series, rows
+    def _check_months(self, drafts: Drafts) -> None:
+        months = {month_of(moment) for draft in drafts.values() for moment in draft.moments}
+        if missing := self._partitions.missing(months):
+            raise _MonthsMissing(missing)
+
+    def _unknown(self, drafts: Drafts) -> Wanted:
+        """Slots that write history and whose series this process does not know yet, with their units."""
+        wanted: dict[EntityKey, dict[Slot, str]] = {}
+        for key, draft in drafts.items():
+            known = self._catalog.of(key)
+            for slot, _, _, instance in draft.history:
+                if slot not in known:
+                    wanted.setdefault(key, {}).setdefault(slot, instance.get("unitCode", ""))
+        return wanted
+
+    def _rows(self, drafts: Drafts, found: Found) -> Rows:
+        rows = Rows()
+        for key, draft in drafts.items():
+            known = self._catalog.of(key)
+            series = {**known, **found[key]} if key in found else known
+            for slot, moment, number, instance in draft.history:
+                home = series[slot]
+                # A number stands bare only in its series' own unit; in another the whole instance says which.
+                bare = number is not None and instance.get("unitCode", "") == home.unit_code
+                rows.add(home, moment, number if bare else None, None if bare else instance)
+        return rows
 
 
 def _tenants(connection: Connection, batch: Batch) -> dict[str, int]:
@@ -140,40 +157,27 @@ def _tenants(connection: Connection, batch: Batch) -> dict[str, int]:
 
 def _draft(
     connection: Connection, changes: Sequence[Change], tenants: Mapping[str, int], now: datetime
-) -> tuple[dict[EntityKey, Draft], list[Outcome | MachinamiError]]:
+) -> tuple[Drafts, list[Outcome | MachinamiError]]:
     keys = [(tenants[change.tenant], change.entity_id) for change in changes]
     found = lock_entities(connection, keys) if keys else {}
-    drafts = {key: Draft(found.get(key), now) for key in keys}
+    drafts = {key: Draft(key[1], found.get(key), now) for key in dict.fromkeys(keys)}
     outcomes = [drafts[key].apply(change) for key, change in zip(keys, changes, strict=True)]
     return drafts, outcomes
 
 
-def _series_key(tenant: int, item: Observation) -> SeriesKey:
-    return tenant, item.entity_id, item.attribute, item.dataset_id
-
-
-def _value(item: Observation, series: Series) -> tuple[float | None, object]:
-    # A number stands bare only in its series' own unit; in another one the whole instance says which.
-    if item.number is not None and item.unit_code != series.unit_code:
-        return None, item.instance
-    return item.number, None if item.number is not None else item.instance
-
-
-def _write_state(connection: Connection, drafts: Mapping[EntityKey, Draft]) -> None:
-    changed = {key: draft for key, draft in drafts.items() if draft.after is not draft.before}
-    new = [
-        (key[0], draft.after) for key, draft in sorted(changed.items()) if draft.after and not draft.before
-    ]
-    old = [(key[0], draft.after) for key, draft in changed.items() if draft.after and draft.before]
-    insert_entities(connection, new)
+def _write_state(connection: Connection, drafts: Drafts) -> None:
+    left = {key: (draft, draft.finish()) for key, draft in sorted(drafts.items()) if draft.touched}
+    old = [(key[0], after) for key, (draft, after) in left.items() if after and draft.before]
+    new = [(key[0], after) for key, (draft, after) in left.items() if after and not draft.before]
     update_entities(connection, old)
-    delete_entities(connection, [key for key, draft in changed.items() if not draft.after])
-    match(connection, [_written(key[0], draft) for key, draft in changed.items()])
-    notify(connection, changed)
+    insert_entities(connection, new)
+    delete_entities(connection, [key for key, (_, after) in left.items() if not after])
+    match(connection, [_written(key[0], draft, after) for key, (draft, after) in left.items()])
+    notify(connection, left)
 
 
-def _written(tenant: int, draft: Draft) -> Written:
-    return Written(tenant=tenant, before=draft.before, after=draft.after, changed=tuple(draft.changed))
+def _written(tenant: int, draft: Draft, after: Entity | None) -> Written:
+    return Written(tenant=tenant, before=draft.before, after=after, changed=draft.changed)
 
 
 def _finish(connection: Connection, batch: Batch, tenants: Mapping[str, int], stored: Stored) -> None:

@@ -29,6 +29,17 @@ _UPDATE = (
     "UPDATE entity SET types = %s, scope = %s, attributes = %s, bounds = %s::box, modified_at = %s"
     " WHERE tenant = %s AND id = %s"
 )
+_FEW = 20  # below, single statements are faster than a table in between
+_TOUCHED = (
+    "CREATE TEMP TABLE IF NOT EXISTS touched (types text[], scope text[], attributes jsonb, bounds text,"
+    " modified_at timestamptz, tenant smallint, id text) ON COMMIT DELETE ROWS"
+)
+_TOUCHED_TYPES = ["text[]", "text[]", "jsonb", "text", "timestamptz", "int2", "text"]
+_UPDATE_TOUCHED = (
+    "UPDATE entity e SET types = t.types, scope = t.scope, attributes = t.attributes,"
+    " bounds = t.bounds::box, modified_at = t.modified_at"
+    " FROM touched t WHERE e.tenant = t.tenant AND e.id = t.id"
+)
 
 
 def dumps(value: Any) -> bytes:
@@ -70,7 +81,19 @@ def insert_entities(connection: Connection, entities: Sequence[tuple[int, Entity
 
 def update_entities(connection: Connection, entities: Sequence[tuple[int, Entity]]) -> None:
     """Write the new state of entities that `lock_entities` gave."""
-    _execute_many(connection, _UPDATE, [(*_state(item), tenant, item.id) for tenant, item in entities])
+    rows = [(*_state(item), tenant, item.id) for tenant, item in entities]
+    if len(rows) < _FEW:
+        _execute_many(connection, _UPDATE, rows)
+        return
+    driver = driver_connection(connection)
+    with driver.cursor() as cursor:
+        cursor.execute(_TOUCHED)
+        with cursor.copy("COPY touched FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(_TOUCHED_TYPES)
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(_UPDATE_TOUCHED)
+        cursor.execute("TRUNCATE touched")
 
 
 def delete_entities(connection: Connection, keys: Sequence[EntityKey]) -> None:

@@ -1,6 +1,6 @@
 """History: series numbers and observations, stored once whatever is sent twice. Inside a transaction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias
 
@@ -10,13 +10,13 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from machinami.store.engine import driver_connection
-from machinami.store.entities import dumps
+from machinami.store.entities import EntityKey, dumps
 
-SeriesKey: TypeAlias = tuple[int, str, str, str]
-"""(tenant, entity id, attribute, dataset id)."""
+Slot: TypeAlias = tuple[str, str]
+"""(attribute, dataset id)."""
 
-Rows: TypeAlias = dict[tuple[int, datetime], tuple[float | None, Any]]
-"""(series, observed_at) → (number, document), so that a batch holds each time of a series once."""
+Row: TypeAlias = tuple[int, datetime, float | None, Any]
+"""(series, observed_at, number, document)."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _TYPES = ["int4", "timestamptz", "float8", "jsonb"]
@@ -56,6 +56,12 @@ class Series(msgspec.Struct, kw_only=True):
     newest: datetime
 
 
+Wanted: TypeAlias = Mapping[EntityKey, Mapping[Slot, str]]
+"""Series to find: entity → slot → unit code that a new one is to have."""
+
+Found: TypeAlias = dict[EntityKey, dict[Slot, Series]]
+
+
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a batch of rows.
 
@@ -71,66 +77,79 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeriesCatalog:
-    """Numbers of series. What a transaction learns counts only once it is confirmed, after its commit."""
+    """What this process knows of series. New ones count only once they are confirmed, after the commit."""
 
     def __init__(self) -> None:
-        self._known: dict[SeriesKey, Series] = {}
+        self._known: dict[EntityKey, dict[Slot, Series]] = {}
 
-    def resolve(self, connection: Connection, wanted: Mapping[SeriesKey, str]) -> dict[SeriesKey, Series]:
-        """The series of these keys, created where they are new.
+    def of(self, key: EntityKey) -> Mapping[Slot, Series]:
+        """The series known of an entity."""
+        return self._known.get(key, {})
 
-        Args:
-            wanted: key → unit code that a new series is to have.
-        """
-        found = {key: self._known[key] for key in wanted if key in self._known}
-        missing = sorted(key for key in wanted if key not in found)
-        if missing:
-            parameters = _columns(missing, wanted)
-            connection.execute(_ADD_SERIES, parameters)
-            for row in connection.execute(_FIND_SERIES, parameters):
-                key = (row.tenant, row.entity_id, row.attribute, row.dataset_id)
-                newest = row.observed_at or _NEVER
-                found[key] = Series(number=row.series, unit_code=row.unit_code, newest=newest)
+    def find(self, connection: Connection, wanted: Wanted) -> Found:
+        """Series that are not known here, created where nobody has created them yet."""
+        if not wanted:
+            return {}
+        parameters = _columns(wanted)
+        connection.execute(_ADD_SERIES, parameters)
+        found: Found = {}
+        for row in connection.execute(_FIND_SERIES, parameters):
+            series = Series(number=row.series, unit_code=row.unit_code, newest=row.observed_at or _NEVER)
+            found.setdefault((row.tenant, row.entity_id), {})[row.attribute, row.dataset_id] = series
         return found
 
-    def confirm(self, series: Mapping[SeriesKey, Series], rows: Iterable[tuple[int, datetime]]) -> None:
-        """The transaction is committed: remember its series, and how far each reaches."""
-        newest: dict[int, datetime] = {}
-        for number, moment in rows:
-            newest[number] = max(moment, newest.get(number, _NEVER))
-        for item in series.values():
-            item.newest = max(item.newest, newest.get(item.number, _NEVER))
-        self._known.update(series)
+    def confirm(self, found: Found) -> None:
+        """The transaction that found or created these is committed."""
+        for key, series in found.items():
+            self._known.setdefault(key, {}).update(series)
 
 
-def _columns(keys: list[SeriesKey], units: Mapping[SeriesKey, str]) -> dict[str, list[Any]]:
-    tenants, ids, attributes, datasets = (list(column) for column in zip(*keys, strict=True))
-    unit_codes = [units[key] for key in keys]
-    return {
-        "tenants": tenants,
-        "ids": ids,
-        "attributes": attributes,
-        "datasets": datasets,
-        "units": unit_codes,
-    }
+def _columns(wanted: Wanted) -> dict[str, list[Any]]:
+    # In order, so that two writers of new series cannot wait for each other.
+    rows = sorted((*key, *slot, unit) for key, slots in wanted.items() for slot, unit in slots.items())
+    names = ("tenants", "ids", "attributes", "datasets", "units")
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def write_observations(connection: Connection, rows: Rows, series: Iterable[Series]) -> Stored:
-    """Write rows of history, each (series, time) once.
+class Rows:
+    """Rows of history, each (series, time) once: those that are surely new, and those that may be there.
 
-    Rows newer than their series' newest go straight in by COPY; the few others, and all of them if another
+    A row newer than its series' newest is surely new, as far as this process knows. `newest` may move before
+    the commit: where it is too late, a row takes the slower way; where it is too early, the database refuses
+    what is there already, and all take that way.
+    """
+
+    def __init__(self) -> None:
+        self.fresh: list[Row] = []
+        self.suspect: dict[tuple[int, datetime], Row] = {}
+
+    def add(self, series: Series, moment: datetime, number: float | None, document: object) -> None:
+        """Take in one row; a later one of the same series and time takes its place."""
+        row = (series.number, moment, number, document)
+        if moment > series.newest:
+            series.newest = moment
+            self.fresh.append(row)
+        else:
+            self.suspect[series.number, moment] = row
+
+    def all(self) -> Collection[Row]:
+        """Everything, each (series, time) once, the later of two kept."""
+        return {**{(row[0], row[1]): row for row in self.fresh}, **self.suspect}.values()
+
+
+def write_observations(connection: Connection, rows: Rows) -> Stored:
+    """Write rows of history. Fresh ones go straight in by COPY; the few others, and all of them if another
     writer was there first, take the slower way that tells repeated from corrected.
     """
-    newest = {item.number: item.newest for item in series}
-    fresh = {key: value for key, value in rows.items() if key[1] > newest[key[0]]}
-    if not _copy_fresh(connection, fresh):
-        return _upsert(connection, rows)
-    suspect = {key: value for key, value in rows.items() if key not in fresh}
-    stored = _upsert(connection, suspect) if suspect else Stored()
-    return msgspec.structs.replace(stored, added=stored.added + len(fresh))
+    if not _copy_fresh(connection, rows.fresh):
+        return _upsert(connection, rows.all())
+    stored = _upsert(connection, rows.suspect.values()) if rows.suspect else Stored()
+    return msgspec.structs.replace(stored, added=stored.added + len(rows.fresh))
 
 
-def _copy_fresh(connection: Connection, rows: Rows) -> bool:
+def _copy_fresh(connection: Connection, rows: Collection[Row]) -> bool:
+    if not rows:
+        return True
     try:
         with connection.begin_nested():
             _copy(connection, "observation (series, observed_at, number, document)", rows)
@@ -139,7 +158,7 @@ def _copy_fresh(connection: Connection, rows: Rows) -> bool:
     return True
 
 
-def _upsert(connection: Connection, rows: Rows) -> Stored:
+def _upsert(connection: Connection, rows: Collection[Row]) -> Stored:
     cursor = driver_connection(connection).cursor()
     cursor.execute(_INCOMING)
     _copy(connection, "incoming", rows)
@@ -151,12 +170,9 @@ def _upsert(connection: Connection, rows: Rows) -> Stored:
     return Stored(added=added, corrected=touched - added, repeated=old - (touched - added))
 
 
-def _copy(connection: Connection, target: LiteralString, rows: Rows) -> None:
-    if not rows:
-        return
+def _copy(connection: Connection, target: LiteralString, rows: Iterable[Row]) -> None:
     driver = driver_connection(connection)
     with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types(_TYPES)
-        for (number, moment), (value, document) in rows.items():
-            json = None if document is None else Jsonb(document, dumps=dumps)
-            copy.write_row((number, moment, value, json))
+        for row in rows:
+            copy.write_row(row if row[3] is None else (*row[:3], Jsonb(row[3], dumps=dumps)))

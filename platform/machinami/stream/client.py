@@ -106,7 +106,11 @@ class MessageStream:
         except NatsrpyBaseError as error:
             self._consumer = None
             raise _unavailable(error) from error
-        return self._in_order(raw)
+        messages = self._in_order(raw)
+        if not messages and (await self.state()).last > after:
+            # A restarted server has forgotten the consumer, and answers nothing rather than an error.
+            self._consumer = None
+        return messages
 
     async def _consumer_at(self, sequence: int) -> PullConsumer:
         if self._consumer is None or sequence != self._next:
