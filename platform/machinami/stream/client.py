@@ -8,7 +8,7 @@ position kept in the database is the only one trusted; consumers are thrown away
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from natsrpy import Nats
@@ -27,7 +27,7 @@ from natsrpy.js import (
     StreamConfig,
 )
 
-from machinami.errors import Unavailable
+from machinami.errors import InvalidRequest, Unavailable
 from machinami.model import Message
 from machinami.stream.topics import subject_of, topic_of
 
@@ -37,6 +37,9 @@ USER = "city"
 _QOS0_QUEUE = "machinami-qos0"
 _FETCH_BYTES = 32 * 2**20
 _CONSUMER_IDLE = timedelta(minutes=5)
+_RECEIVED_AT = "Machinami-Received-At"
+"""Header of a replayed message. Devices cannot write it: MQTT 3.1.1 has no headers."""
+_TOO_LARGE = "max payload size exceeded"  # the client library has no type for it
 
 
 class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +58,7 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     """What the stream holds: sequence numbers of the first and last message, count, and bytes on disk.
 
     Attributes:
+        limit: bytes that it may hold.
         name: tells this stream from one made anew in an empty folder, whose numbers begin again.
     """
 
@@ -63,6 +67,7 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     last: int
     messages: int
     size: int
+    limit: int
 
 
 class MessageStream:
@@ -92,6 +97,7 @@ class MessageStream:
             last=info.state.last_sequence,
             messages=info.state.messages,
             size=info.state.bytes,
+            limit=info.config.max_bytes or 0,
         )
 
     async def fetch(self, after: int, limit: int, wait: float) -> list[Message]:
@@ -151,15 +157,22 @@ class MessageStream:
                 if message.headers.get("Nmqtt-Pub") == "0":
                     await self._jetstream.publish(PREFIX + message.subject, message.payload)
 
-    async def publish(self, topic: str, payload: bytes) -> None:
+    async def publish(self, topic: str, payload: bytes, received_at: datetime | None = None) -> None:
         """Put a message into the stream as if a device had sent it; returns when it is stored.
 
+        Args:
+            received_at: when it was first received (aware), if that is not now.
+
         Raises:
+            InvalidRequest: it is larger than the broker takes.
             Unavailable: the broker does not answer, or the stream is full.
         """
+        headers = {_RECEIVED_AT: received_at.isoformat()} if received_at else None
         try:
-            await self._jetstream.publish(PREFIX + subject_of(topic), payload, wait=True)
+            await self._jetstream.publish(PREFIX + subject_of(topic), payload, headers=headers, wait=True)
         except NatsrpyBaseError as error:
+            if _TOO_LARGE in str(error):
+                raise InvalidRequest(str(error), field="payload", cure="Send less at a time") from error
             raise _unavailable(error) from error
 
     async def forget(self, through: int) -> None:
@@ -176,11 +189,12 @@ class MessageStream:
 
 
 def _message(item: JetStreamMessage) -> Message:
+    replayed = item.headers.get(_RECEIVED_AT)
     return Message(
         sequence=item.stream_sequence,
         topic=topic_of(item.subject.removeprefix(PREFIX)),
         payload=item.payload,
-        received_at=item.published,
+        received_at=datetime.fromisoformat(replayed) if replayed else item.published,
     )
 
 
