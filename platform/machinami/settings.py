@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=default_data_dir)
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
     mqtt_host: str = "127.0.0.1"
     mqtt_port: int = Field(default=1883, ge=0, le=65535)
     database_url: str | None = None
@@ -81,6 +83,7 @@ class City(msgspec.Struct, frozen=True, kw_only=True):
         nats: host:port of the stream's client port.
         database: libpq URL.
         supervisor: pid of ``machinami up``.
+        broker_monitor: the broker's monitoring port on this machine.
     """
 
     api: str
@@ -89,6 +92,7 @@ class City(msgspec.Struct, frozen=True, kw_only=True):
     nats_password: str = ""
     database: str
     supervisor: int
+    broker_monitor: int = 0
 
 
 def write_city(data_dir: Path, city: City) -> None:

@@ -20,7 +20,8 @@ from machinami.api import batches, city, contexts, entities, events, subscriptio
 from machinami.api.changes import Changes
 from machinami.api.documentation import DESCRIPTION, DOCS_PAGE, SCHEMAS, STATIC, describe
 from machinami.api.endpoint import Endpoint, Handler, handler
-from machinami.api.metrics import PATH as METRICS, metered, metrics
+from machinami.api.metrics import PATH as METRICS
+from machinami.api.metrics import metered, metrics
 from machinami.api.pending import resource as pending
 from machinami.api.problems import http_response, unexpected_response
 from machinami.api.services import Services

@@ -6,12 +6,17 @@ import typer
 
 from machinami.cli.options import DataDir, load_settings
 
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(help="Port of /metrics; 0 takes a free one.", min=0, max=65535, show_default="0"),
+]
 
-def ingest(data_dir: DataDir = None) -> None:
+
+def ingest(data_dir: DataDir = None, metrics_port: MetricsPort = None) -> None:
     """Read the city's stream, map each message, and commit it to the linkage layer, until SIGTERM."""
     from machinami.ingest.serve import serve
 
-    serve(load_settings(data_dir))
+    serve(load_settings(data_dir, metrics_port=metrics_port))
 
 
 def api(
@@ -20,15 +25,19 @@ def api(
 ) -> None:
     """Serve the standard API, the live changes and the apps, until SIGTERM."""
     from machinami.api.serve import serve
+    from machinami.local.exporter import CityCollector
+    from machinami.metrics import expose
 
-    serve(load_settings(data_dir, api_port=port))
+    settings = load_settings(data_dir, api_port=port)
+    expose(CityCollector(settings.data_dir))
+    serve(settings)
 
 
-def notify(data_dir: DataDir = None) -> None:
+def notify(data_dir: DataDir = None, metrics_port: MetricsPort = None) -> None:
     """Deliver notifications that are due, until SIGTERM."""
     from machinami.notify.serve import serve
 
-    serve(load_settings(data_dir))
+    serve(load_settings(data_dir, metrics_port=metrics_port))
 
 
 def prepare(data_dir: DataDir = None) -> None:

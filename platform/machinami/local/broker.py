@@ -67,6 +67,7 @@ class Broker:
 
     def __init__(self, data_dir: Path, *, mqtt_port: int = 0, store_bytes: int = 10 * 2**30) -> None:
         self.name = "broker"
+        self.metrics = ""
         self.data_dir = data_dir.absolute()
         self.log = self.data_dir / "logs/broker.log"
         ports = free_ports(3)
@@ -74,7 +75,7 @@ class Broker:
         self.nats_port = ports[1]
         self.password = secrets.token_urlsafe(24)
         self.process: subprocess.Popen[bytes] | None = None
-        self._monitor_port = ports[2]
+        self.monitor_port = ports[2]
         self._store_bytes = store_bytes
         self._folder = self.data_dir / "stream"
 
@@ -169,7 +170,7 @@ class Broker:
         return StreamEnd(name=MESSAGES, last=0)
 
     def _monitor(self, path: str) -> Any:
-        connection = http.client.HTTPConnection(LOOPBACK, self._monitor_port, timeout=2.0)
+        connection = http.client.HTTPConnection(LOOPBACK, self.monitor_port, timeout=2.0)
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -200,7 +201,7 @@ class Broker:
             "server_name": "machinami",
             "host": LOOPBACK,
             "port": self.nats_port,
-            "http": f"{LOOPBACK}:{self._monitor_port}",
+            "http": f"{LOOPBACK}:{self.monitor_port}",
             "max_payload": 2**20,
             "jetstream": {
                 "store_dir": str(self._folder),

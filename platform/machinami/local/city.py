@@ -123,14 +123,15 @@ class _Run:
             nats_password=broker.password,
             database=url,
             supervisor=os.getpid(),
+            broker_monitor=broker.monitor_port,
         )
         write_city(self._plan.data_dir, city)
 
     def _start_workers(self) -> None:
         plan = self._plan
-        self._add(Worker("ingest", plan.data_dir, grace=0.8))
+        self._add(Worker("ingest", plan.data_dir, grace=0.8, metered=True))
         self._add(Worker("api", plan.data_dir, options=("--port", str(plan.api_port)), port=plan.api_port))
-        self._add(Worker("notify", plan.data_dir, grace=0.5))
+        self._add(Worker("notify", plan.data_dir, grace=0.5, metered=True))
         if plan.simulate is not None:
             self._add(Worker("simulate", plan.data_dir, options=plan.simulate))
             self._import_masters()

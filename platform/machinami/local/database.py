@@ -67,6 +67,7 @@ class EmbeddedDatabase:
 
     def __init__(self, data_dir: Path) -> None:
         self.name = "database"
+        self.metrics = ""
         self.data_dir = data_dir.absolute()
         self.log = self.data_dir / "logs/database.log"
         self.process: subprocess.Popen[bytes] | None = None

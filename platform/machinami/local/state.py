@@ -1,8 +1,10 @@
 """What runs, as its supervisor tells others: ``<data-dir>/state.json``."""
 
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import psutil
@@ -11,6 +13,7 @@ from machinami.errors import Unavailable
 from machinami.local.process import lock_folder
 
 _FILE = "state.json"
+_TARGETS_FILE = "metrics-targets.json"
 _CLOCK_TICK = 1.0  # seconds by which two readings of a process's start may differ
 
 
@@ -32,6 +35,7 @@ class RoleStatus(msgspec.Struct, frozen=True, kw_only=True):
         address: URL or file where it is reached; empty when nobody connects to it.
         started: seconds since the epoch, by which a pid that was given anew is told.
         restarts: how often it died since the city started.
+        metrics: URL of its numbers for Prometheus; empty when it serves none.
     """
 
     role: str
@@ -40,6 +44,7 @@ class RoleStatus(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     started: float | None = None
     restarts: int = 0
+    metrics: str = ""
 
 
 class CityStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +59,27 @@ def write_state(data_dir: Path, status: CityStatus) -> None:
     part = data_dir / f"{_FILE}.part"
     part.write_bytes(msgspec.json.encode(status))
     part.replace(data_dir / _FILE)
+    _write_targets(data_dir, status.roles)
+
+
+def _write_targets(data_dir: Path, roles: Sequence[RoleStatus]) -> None:
+    """Say where Prometheus finds numbers, in the format of its file_sd_configs, when that has changed."""
+    targets = [
+        {"targets": [urlsplit(role.metrics).netloc], "labels": {"role": role.role}}
+        for role in roles
+        if role.metrics
+    ]
+    content, target = msgspec.json.encode(targets), data_dir / _TARGETS_FILE
+    if not target.exists() or target.read_bytes() != content:
+        part = target.with_suffix(".part")
+        part.write_bytes(content)
+        part.replace(target)
 
 
 def remove_state(data_dir: Path) -> None:
     """Nothing runs any more."""
-    (data_dir / _FILE).unlink(missing_ok=True)
+    for name in (_FILE, _TARGETS_FILE):
+        (data_dir / name).unlink(missing_ok=True)
 
 
 def read_state(data_dir: Path) -> CityStatus:

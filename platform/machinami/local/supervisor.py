@@ -37,6 +37,11 @@ class Service(Protocol):
         """Where it is reached; shown to people, so without passwords. Empty: nobody connects to it."""
         ...
 
+    @property
+    def metrics(self) -> str:
+        """URL of its numbers for Prometheus; empty when it serves none."""
+        ...
+
     def start(self, pause: Pause, /) -> object:
         """Start it; may return before it is ready."""
         ...
@@ -91,6 +96,7 @@ class Role:
             address=self.service.address,
             started=_creation_time(pid),
             restarts=self.restarts,
+            metrics=self.service.metrics,
         )
 
     def _died(self, screen: Screen) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from machinami.local.ports import LOOPBACK, answers
+from machinami.local.ports import LOOPBACK, answers, free_port
 from machinami.local.process import Pause, Program, bound_log, last_lines, log_size, start, stop
 
 _SETTLING_SECONDS = 1.5
@@ -24,6 +24,7 @@ class Worker:
         options: further command line options.
         log: name of its log; empty: as the role.
         port: the role is ready when somebody answers on it; None: when it has run for a moment.
+        metered: it serves numbers for Prometheus on a port of its own, found free at each start.
         grace: seconds that it has for ending by itself.
     """
 
@@ -34,6 +35,7 @@ class Worker:
         *,
         options: Sequence[str] = (),
         port: int | None = None,
+        metered: bool = False,
         grace: float = 0.7,
         log: str = "",
     ) -> None:
@@ -42,6 +44,8 @@ class Worker:
         self.process: subprocess.Popen[bytes] | None = None
         self._command = [sys.executable, "-m", "machinami", name, "--data-dir", str(data_dir), *options]
         self._port = port
+        self._metered = metered
+        self._metrics_port: int | None = None
         self._grace = grace
         self._settled = 0.0
 
@@ -50,18 +54,30 @@ class Worker:
         """Base URL, for a role that has a port."""
         return "" if self._port is None else f"http://{LOOPBACK}:{self._port}"
 
+    @property
+    def metrics(self) -> str:
+        """URL of its numbers for Prometheus; a role that has a port serves them there."""
+        port = self._port or self._metrics_port
+        return f"http://{LOOPBACK}:{port}/metrics" if port else ""
+
     def start(self, _pause: Pause = time.sleep) -> None:
         """Start the role; returns at once."""
         bound_log(self.log)
         self._settled = time.monotonic() + _SETTLING_SECONDS
         self.process = start(
             Program(
-                command=self._command,
+                command=[*self._command, *self._metrics_options()],
                 log=self.log,
                 environment={**os.environ, "PYTHONUNBUFFERED": "1"},
                 folder=Path.cwd(),
             )
         )
+
+    def _metrics_options(self) -> Sequence[str]:
+        if not self._metered:
+            return ()
+        self._metrics_port = free_port()
+        return "--metrics-port", str(self._metrics_port)
 
     def ready(self) -> bool:
         """Whether the role does its work."""

@@ -7,6 +7,7 @@ import httpx
 
 from machinami.linkage.contexts import Contexts
 from machinami.linkage.outbox import Outbox
+from machinami.metrics import serving
 from machinami.notify.delivery import Notifier
 from machinami.settings import Settings, database_address
 from machinami.store.engine import Engine, open_engine
@@ -23,7 +24,8 @@ def serve(settings: Settings) -> None:
     url = database_address(settings)
     engine = open_engine(url, pool_size=_CONNECTIONS, statement_timeout=settings.query_timeout)
     try:
-        asyncio.run(_serve(settings, engine))
+        with serving(settings.metrics_host, settings.metrics_port):
+            asyncio.run(_serve(settings, engine))
     finally:
         engine.dispose()
 

@@ -23,6 +23,7 @@ class Shell:
         self.name = name
         self.log = folder / f"{name}.log"
         self.address = f"shell://{name}"
+        self.metrics = f"http://{name}/metrics"
         self.process = None
         self.fail = False
         self._script = script
