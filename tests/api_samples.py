@@ -10,7 +10,7 @@ JSON_LD = {"Content-Type": "application/ld+json"}
 def gauge(
     identifier: str = GAUGE, level: float = 1.5, at: str = "2026-11-21T00:00:00Z", **more: Any
 ) -> dict[str, Any]:
-    """A river gauge."""
+    """A river gauge; further members as they are."""
     level_now = {"type": "Property", "value": level, "unitCode": "MTR", "observedAt": at}
     return {"id": identifier, "type": "FloodMonitoring", "currentLevel": level_now, **more}
 

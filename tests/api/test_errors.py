@@ -76,10 +76,10 @@ def test_paths_that_are_not_there(client: httpx.Client, server: str) -> None:
 @pytest.mark.parametrize(
     ("headers", "document"),
     [
-        ({"Content-Type": "application/json"}, gauge(**{"@context": CORE})),
+        ({"Content-Type": "application/json"}, {**gauge(), "@context": CORE}),
         ({"Content-Type": "application/ld+json"}, gauge()),
-        ({"Content-Type": "application/ld+json"}, gauge(**{"@context": 5})),
-        ({"Content-Type": "application/ld+json", "Link": LINK}, gauge(**{"@context": CORE})),
+        ({"Content-Type": "application/ld+json"}, {**gauge(), "@context": 5}),
+        ({"Content-Type": "application/ld+json", "Link": LINK}, {**gauge(), "@context": CORE}),
         ({"Content-Type": "application/json", "Link": f"{LINK}, {LINK}"}, gauge()),
     ],
 )

@@ -90,6 +90,7 @@ def test_a_geo_query_of_another_property(city: httpx.Client) -> None:
 
 def test_pages_follow_their_links(city: httpx.Client) -> None:
     seen: list[str] = []
+    links: dict[str, str] = {}
     target = "/ngsi-ld/v1/entities?type=FloodMonitoring&limit=2"
     while target:
         answer = city.get(target.removeprefix("/ngsi-ld/v1"))

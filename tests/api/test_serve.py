@@ -76,7 +76,7 @@ def test_the_notifier_delivers_and_ends(client: httpx.Client, database_url: str,
             self.end_headers()
             arrived.set()
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 # the base class says so
             """Nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as receiver:

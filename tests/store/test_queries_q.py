@@ -138,6 +138,25 @@ def test_sql_and_memory_agree(connection: Connection, attributes: dict[str, Any]
     assert _in_sql(connection, attributes, node) == matches(node, entity)
 
 
+_MOMENT = st.builds(
+    lambda second, digits: f"2026-01-01T00:00:0{second}" + (f".{digits}" if digits else "") + "Z",
+    st.integers(0, 1),
+    st.text(alphabet="015", max_size=6),
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(there=_MOMENT, asked=_MOMENT, operator=st.sampled_from([Operator.EQUAL, Operator.UNEQUAL, *_orders]))
+def test_moments_compare_as_moments(
+    connection: Connection, there: str, asked: str, operator: Operator
+) -> None:
+    attributes = {A: [{"type": "Property", "value": there}]}
+    node = Comparison(path=Path(attribute=A), operator=operator, operands=(datetime.fromisoformat(asked),))
+    assert _in_sql(connection, attributes, node) == matches(
+        node, Entity(id=_ID, types=(A,), attributes=attributes)
+    )
+
+
 @pytest.fixture
 def connection(engine: Engine) -> Any:
     Linkage(engine).apply([Change(entity_id="urn:ngsi-ld:T:0", types=(A,))])  # the default tenant exists

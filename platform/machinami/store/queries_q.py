@@ -130,12 +130,19 @@ def _moment(operator: Operator, operand: date | time, path: str) -> str:
     digits = "0*" if "." in stem else r"([.,]0*)?"
     equal = f"{path} like_regex {_text(f'^{_escaped(stem)}{digits}Z?$')}"
     more = "0*[1-9]" if "." in stem else r"[.,]0*[1-9]"
-    whole = stem.partition(".")[0] + "Z"
+    # Z sorts behind the digits, so a text with fewer of them (03Z, 03.5Z against 03.51Z) only looks greater.
+    fewer = "".join(f" && {path} != {_text(stem[:end] + 'Z')}" for end in _cuts(stem))
     longer = f"{path} like_regex {_text(f'^{_escaped(stem)}{more}')}"
-    greater = f"(({path} > {_text(stem + 'Z')} && {path} != {_text(whole)}) || {longer})"
+    greater = f"(({path} > {_text(stem + 'Z')}{fewer}) || {longer})"
     if not stem.count(":"):  # a Date has one spelling only
         equal, greater = f"{path} == {_text(stem)}", f"{path} > {_text(stem)}"
     return f"({path} like_regex {_text(shape)} && {_ORDERS[operator](equal, greater)})"
+
+
+def _cuts(stem: str) -> list[int]:
+    """Where a text could have ended with fewer digits of a second."""
+    dot = stem.find(".")
+    return [dot, *range(dot + 2, len(stem))] if dot > 0 else []
 
 
 _ORDERS: dict[Operator, Callable[[str, str], str]] = {
