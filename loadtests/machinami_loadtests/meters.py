@@ -10,6 +10,15 @@ from machinami_loadtests import packets
 
 CONNECTOR_FOLDER = Path(__file__).parent / "connectors/meters"
 VALUES = 4
+_PERIOD = 600  # messages after which the values come again
+
+
+def _reading(number: int) -> bytes:
+    values = f'"temperature":{15 + number % 200 / 10},"humidity":{number % 100}'
+    return f'{values},"pressure":{1000 + number % 30},"voltage":{3 + number % 10 / 10}}}'.encode()
+
+
+_READINGS = tuple(map(_reading, range(_PERIOD)))
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,22 +51,38 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def message(self, number: int) -> tuple[str, bytes]:
         """Topic and payload."""
-        moment = self.moment(number).isoformat().replace("+00:00", "Z")
-        values = f'"temperature":{15 + number % 200 / 10},"humidity":{number % 100}'
-        more = f'"pressure":{1000 + number % 30},"voltage":{3 + number % 10 / 10}'
-        payload = f'{{"time":"{moment}",{values},{more}}}'
-        return f"load/meters/{self.device(number)}", payload.encode()
+        return self._topic(number), self._time(number) + _READINGS[number % _PERIOD]
+
+    def numbers(self, line: int, connections: int) -> Iterator[int]:
+        """Numbers of the messages that a connection sends, in order; a device always uses the same one."""
+        devices = range(line, self.devices, connections)
+        for first in range(0, self.messages, self.devices):
+            yield from (first + device for device in devices if first + device < self.messages)
+
+    def packets(self, line: int, connections: int, qos: int = 1) -> Iterator[bytes]:
+        """PUBLISH packets of one connection, made as they are asked for.
+
+        The same bytes as `packets.publishes` makes of each message, but put together from ready pieces: no
+        load test should spend on its own messages what the city needs to read them.
+        """
+        topics = [packets.text(self._topic(device)) for device in range(self.devices)]
+        heads = packets.Heads(qos)
+        identities = packets.identities(qos)
+        size, second = len(identities[0]), -1
+        time = b""
+        for place, number in enumerate(self.numbers(line, connections)):
+            if number // self.devices != second:
+                second, time = number // self.devices, self._time(number)
+            topic, reading = topics[number % self.devices], _READINGS[number % _PERIOD]
+            head = heads[len(topic) + size + len(time) + len(reading)]
+            yield head + topic + identities[place % packets.LAST_ID] + time + reading
 
     def batches(self, connections: int, qos: int = 1) -> list[list[bytes]]:
-        """PUBLISH packets for each connection; a device always uses the same one, so its order is kept."""
-        lines: list[Iterator[tuple[str, bytes]]] = [
-            self._line(line, connections) for line in range(connections)
-        ]
-        return [packets.publishes(line, qos) for line in lines]
+        """PUBLISH packets for each connection, all made ahead of time."""
+        return [list(self.packets(line, connections, qos)) for line in range(connections)]
 
-    def _line(self, line: int, connections: int) -> Iterator[tuple[str, bytes]]:
-        return (
-            self.message(number)
-            for number in range(self.messages)
-            if number % self.devices % connections == line
-        )
+    def _topic(self, number: int) -> str:
+        return f"load/meters/{self.device(number)}"
+
+    def _time(self, number: int) -> bytes:
+        return f'{{"time":"{self.moment(number).isoformat().replace("+00:00", "Z")}",'.encode()

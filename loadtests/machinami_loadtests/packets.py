@@ -12,14 +12,32 @@ def connect(client_id: str, user: str = "", password: str = "") -> bytes:
     """CONNECT with a clean session (clause 3.1)."""
     flags = 0x02 | (0x80 if user else 0) | (0x40 if password else 0)
     parts = [client_id, *([user] if user else []), *([password] if password else [])]
-    head = _text("MQTT") + bytes((4, flags)) + struct.pack(">H", KEEP_ALIVE)
-    return _packet(0x10, head + b"".join(_text(part) for part in parts))
+    head = text("MQTT") + bytes((4, flags)) + struct.pack(">H", KEEP_ALIVE)
+    return _packet(0x10, head + b"".join(text(part) for part in parts))
+
+
+class Heads(dict[int, bytes]):
+    """Fixed header of a PUBLISH (clause 3.3.1) by remaining length; each is made once."""
+
+    def __init__(self, qos: int = 1) -> None:
+        super().__init__()
+        self._kind = 0x30 | qos << 1
+
+    def __missing__(self, size: int) -> bytes:
+        """Make and keep it."""
+        head = self[size] = bytes((self._kind, *_length(size)))
+        return head
+
+
+def identities(qos: int = 1) -> list[bytes]:
+    """The packet ids as they are written, in order; QoS 0 carries none."""
+    return [struct.pack(">H", number + 1) if qos else b"" for number in range(LAST_ID)]
 
 
 def publish(topic: str, payload: bytes, packet_id: int, qos: int = 1) -> bytes:
     """PUBLISH (clause 3.3); QoS 0 carries no packet id."""
     identity = struct.pack(">H", packet_id) if qos else b""
-    return _packet(0x30 | qos << 1, _text(topic) + identity + payload)
+    return _packet(0x30 | qos << 1, text(topic) + identity + payload)
 
 
 def publishes(messages: Iterable[tuple[str, bytes]], qos: int = 1) -> list[bytes]:
@@ -56,6 +74,7 @@ def _length(number: int) -> Sequence[int]:
             return digits
 
 
-def _text(value: str) -> bytes:
+def text(value: str) -> bytes:
+    """A UTF-8 string behind its length (clause 1.5.3)."""
     encoded = value.encode()
     return struct.pack(">H", len(encoded)) + encoded

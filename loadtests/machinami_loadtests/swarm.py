@@ -1,14 +1,17 @@
 """The high-rate swarm: a few connections that write packets made ahead of time, with rate control.
 
 One thread, non-blocking sockets. QoS 1: every PUBACK is compared with the one expected, in order; QoS 0 has
-none. A load test is then limited by the broker and what is behind it, not by its client.
+none. A load test is then limited by the broker and what is behind it, not by its client. Packets may also
+come from generators, block by block, so that a run of days needs no more memory than one of seconds.
 """
 
 import selectors
 import socket
 import time
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice, repeat
 
 import msgspec
 
@@ -23,57 +26,87 @@ class SwarmError(Exception):
     """The broker refused a connection, acknowledged wrongly, or stopped answering."""
 
 
+class Journal:
+    """What one connection does: ``(time.time(), messages so far)``, appended as it happens.
+
+    Another thread may take entries away from the left meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.sent: deque[tuple[float, int]] = deque()
+        self.acknowledged: deque[tuple[float, int]] = deque()
+
+
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """What a swarm did.
 
     Attributes:
-        sent_at: for each connection and message, when it was handed to the kernel (`time.time`, seconds).
+        messages: how many were sent, and at QoS 1 acknowledged.
         started_at: when the first message left; finished_at: when the last was acknowledged.
+        journals: one for each connection.
     """
 
-    sent_at: list[list[float]]
+    messages: int
     started_at: float
     finished_at: float
+    journals: Sequence[Journal]
 
     @property
-    def messages(self) -> int:
-        """How many were sent, and at QoS 1 acknowledged."""
-        return sum(len(moments) for moments in self.sent_at)
+    def sent_at(self) -> list[list[float]]:
+        """For each connection and message, when it was handed to the kernel (`time.time`, seconds)."""
+        return [_each(journal.sent) for journal in self.journals]
+
+
+def _each(entries: Iterable[tuple[float, int]]) -> list[float]:
+    moments: list[float] = []
+    for moment, total in entries:
+        moments.extend(repeat(moment, total - len(moments)))
+    return moments
 
 
 def swarm(
     address: tuple[str, int],
-    batches: Sequence[Sequence[bytes]],
+    batches: Sequence[Iterable[bytes]],
     *,
     name: str = "swarm",
     qos: int = 1,
     rate: float | None = None,
+    seconds: float | None = None,
     window: int = 4_096,
     user: str = "",
     password: str = "",
+    journals: Sequence[Journal] | None = None,
 ) -> Published:
     """Publish and return when everything is acknowledged.
 
     Args:
-        batches: packets for each connection, from `packets.publishes`.
+        batches: packets for each connection, from `packets.publishes` or a generator like it.
         rate: messages/s over all connections; None is as fast as acknowledgements allow.
+        seconds: when to stop sending although there is more; None sends everything.
         window: unacknowledged messages a connection may have at most; below 65,535.
+        journals: where to write, one for each connection, for who wants to look on.
 
     Raises:
         SwarmError: see there.
     """
+    journals = journals or [Journal() for _ in batches]
     greetings = [packets.connect(f"{name}-{number}", user, password) for number in range(len(batches))]
     with ExitStack() as stack:
         lines = [
-            _Line(stack.enter_context(_connected(address, hello)), batch, qos, window)
-            for hello, batch in zip(greetings, batches, strict=True)
+            _Line(stack.enter_context(_connected(address, hello)), batch, qos, window, journal)
+            for hello, batch, journal in zip(greetings, batches, journals, strict=True)
         ]
         started_at = time.time()
-        _run(lines, rate)
+        _run(lines, rate, seconds)
         finished_at = time.time()
         for line in lines:
             line.end()
-    return Published(sent_at=[line.sent_at for line in lines], started_at=started_at, finished_at=finished_at)
+    return Published(
+        messages=sum(line.written for line in lines),
+        started_at=started_at,
+        finished_at=finished_at,
+        journals=journals,
+    )
 
 
 @contextmanager
@@ -88,14 +121,18 @@ def _connected(address: tuple[str, int], hello: bytes) -> Generator[socket.socke
         yield connection
 
 
-def _run(lines: Sequence["_Line"], rate: float | None) -> None:
+def _run(lines: Sequence["_Line"], rate: float | None, seconds: float | None) -> None:
     with selectors.DefaultSelector() as selector:
         for line in lines:
             selector.register(line.socket, selectors.EVENT_READ, line)
         begun = progressed = time.monotonic()
         done = 0
         while not all(line.done for line in lines):
-            allowed = None if rate is None else int((time.monotonic() - begun) * rate)
+            elapsed = time.monotonic() - begun
+            if seconds is not None and elapsed >= seconds:
+                for line in lines:
+                    line.stop()
+            allowed = None if rate is None else int(elapsed * rate)
             share = None if allowed is None else -(-allowed // len(lines))
             waiting = [line for line in lines if line.write(share)]
             # A line that cannot write waits for its acknowledgements; one that is paced, for the clock.
@@ -111,38 +148,43 @@ def _run(lines: Sequence["_Line"], rate: float | None) -> None:
 class _Line:
     """One connection: what it has still to write, and what has been acknowledged."""
 
-    def __init__(self, connection: socket.socket, batch: Sequence[bytes], qos: int, window: int) -> None:
+    def __init__(
+        self, connection: socket.socket, batch: Iterable[bytes], qos: int, window: int, journal: Journal
+    ) -> None:
         self.socket = connection
-        self.sent_at: list[float] = []
+        self.written = 0
         self.acknowledged = 0
-        self._batch = batch
+        self._journal = journal
+        self._packets = iter(batch)
+        self._ended = False
         self._qos = qos
         self._window = window
         self._unsent = memoryview(b"")
         self._unread = b""
 
     @property
-    def written(self) -> int:
-        """Messages handed over so far."""
-        return len(self.sent_at)
-
-    @property
     def done(self) -> bool:
         """Everything written and, at QoS 1, acknowledged."""
-        everything = len(self._batch)
-        answered = self.acknowledged == everything or not self._qos
-        return self.written == everything and not self._unsent and answered
+        answered = self.acknowledged == self.written or not self._qos
+        return self._ended and not self._unsent and answered
+
+    def stop(self) -> None:
+        """Write nothing more but what has been begun."""
+        self._ended = True
 
     def write(self, share: int | None) -> bool:
         """Write what window and rate allow; whether there may be more to write right away."""
         if not self._unsent:
             room = self._window - (self.written - self.acknowledged) if self._qos else _BLOCK
-            due = len(self._batch) - self.written if share is None else share - self.written
-            block = self._batch[self.written : self.written + max(0, min(room, due, _BLOCK))]
+            due = _BLOCK if share is None else share - self.written
+            wanted = 0 if self._ended else max(0, min(room, due, _BLOCK))
+            block = list(islice(self._packets, wanted))
+            self._ended |= len(block) < wanted
             if not block:
                 return False
             self._unsent = memoryview(b"".join(block))
-            self.sent_at += [time.time()] * len(block)
+            self.written += len(block)
+            self._journal.sent.append((time.time(), self.written))
         try:
             self._unsent = self._unsent[self.socket.send(self._unsent) :]
         except BlockingIOError:
@@ -160,6 +202,7 @@ class _Line:
         if data[: count * 4] != expected:
             raise SwarmError(f"message {self.acknowledged} or one after it was acknowledged wrongly")
         self.acknowledged += count
+        self._journal.acknowledged.append((time.time(), self.acknowledged))
         self._unread = data[count * 4 :]
 
     def end(self) -> None:

@@ -41,6 +41,19 @@ async def test_the_rate_is_kept(broker: Broker, stream: MessageStream) -> None:
     assert seconds >= PLAN.messages / 6_000 * 0.9  # never faster than asked
 
 
+async def test_generators_are_stopped_in_time_and_the_journal_tells_each_message(
+    broker: Broker, stream: MessageStream
+) -> None:
+    endless = Plan(name="e", messages=10**9, devices=100, start=PLAN.start)
+    sources = [endless.packets(line, 2) for line in range(2)]
+    published = await asyncio.to_thread(swarm, address(broker), sources, rate=2_000, seconds=0.3)
+    assert 0 < published.messages <= 2_000
+    assert sum(len(moments) for moments in published.sent_at) == published.messages
+    for journal in published.journals:
+        assert journal.sent[-1][1] == journal.acknowledged[-1][1]
+    assert (await stream.state()).last == published.messages
+
+
 async def test_qos_0_needs_no_acknowledgement(broker: Broker, stream: MessageStream) -> None:
     assert (await run(broker, 1, qos=0)).messages == PLAN.messages
 

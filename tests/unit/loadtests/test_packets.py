@@ -37,16 +37,35 @@ def test_acknowledgements_are_those_of_the_packets() -> None:
     assert packets.acknowledgements(65_534, 65_536) == bytes.fromhex("4002ffff 40020001")
 
 
+def numbered(messages: int, devices: int) -> Plan:
+    return Plan(name="p", messages=messages, devices=devices, start=datetime(2026, 1, 1, tzinfo=UTC))
+
+
 @given(messages=st.integers(1, 200), devices=st.integers(1, 50), connections=st.integers(1, 4))
 def test_a_plan_sends_every_message_once_and_each_device_by_one_connection(
     messages: int, devices: int, connections: int
 ) -> None:
-    plan = Plan(name="p", messages=messages, devices=devices, start=datetime(2026, 1, 1, tzinfo=UTC))
-    sent = [list(plan._line(line, connections)) for line in range(connections)]
-    assert sorted(m for line in sent for m in line) == sorted(plan.message(n) for n in range(messages))
-    assert len({message for line in sent for message in line}) == messages
-    topics = [{topic for topic, _ in line} for line in sent]
-    assert sum(len(part) for part in topics) == len(set().union(*topics))
+    plan = numbered(messages, devices)
+    sent = [list(plan.numbers(line, connections)) for line in range(connections)]
+    assert sorted(number for line in sent for number in line) == list(range(messages))
+    assert len({plan.message(number) for number in range(messages)}) == messages
+    used = [{plan.device(number) for number in line} for line in sent]
+    assert sum(len(part) for part in used) == len(set().union(*used))
+
+
+@given(
+    messages=st.integers(1, 700),
+    devices=st.integers(1, 50),
+    connections=st.integers(1, 4),
+    qos=st.integers(0, 1),
+)
+def test_packets_made_from_pieces_are_those_of_the_messages(
+    messages: int, devices: int, connections: int, qos: int
+) -> None:
+    plan = numbered(messages, devices)
+    for line in range(connections):
+        whole = map(plan.message, plan.numbers(line, connections))
+        assert list(plan.packets(line, connections, qos)) == packets.publishes(whole, qos)
 
 
 def test_bare_rows_are_four_a_message() -> None:
