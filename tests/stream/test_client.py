@@ -27,19 +27,6 @@ async def test_an_empty_stream_answers_with_nothing(stream: MessageStream) -> No
     assert await stream.fetch(0, 10, 0.2) == []
 
 
-async def test_qos_2_and_qos_0_come_in_as_well(broker: Broker, stream: MessageStream) -> None:
-    tap = asyncio.create_task(stream.take_in_qos0())
-    await asyncio.sleep(0.2)  # the subscription has no sign of its own that it stands
-    await asyncio.to_thread(publish, broker, [("q/2", b"two")], qos=2)
-    await asyncio.to_thread(publish, broker, [("q/1", b"one")], qos=1)
-    await asyncio.to_thread(publish, broker, [("q/0", b"zero")], qos=0)
-    found: list[bytes] = []
-    while len(found) < 3:
-        found += [message.payload for message in await stream.fetch(len(found), 10, 5)]
-    tap.cancel()
-    assert sorted(found) == [b"one", b"two", b"zero"]
-
-
 async def test_acknowledged_messages_survive_a_killed_broker(broker: Broker, stream: MessageStream) -> None:
     await asyncio.to_thread(publish, broker, [("t", b"%d" % n) for n in range(2000)])
     assert broker.process is not None

@@ -12,6 +12,7 @@ from machinami.metrics import serving
 from machinami.settings import Settings, database_address, pseudonym_secret, stream_address
 from machinami.store.engine import open_engine
 from machinami.stream.client import open_stream
+from machinami.stream.qos0 import take_in_qos0
 
 _GARBAGE = 1_000_000  # objects made and not freed, before cycles are looked for
 
@@ -44,7 +45,7 @@ async def _serve(settings: Settings) -> None:
                 limit=settings.batch_messages,
                 keep=settings.stream_keep_messages,
             )
-            await _until_told(worker.run(), stream.take_in_qos0())
+            await _until_told(worker.run(), take_in_qos0(address, password))
     finally:
         engine.dispose()
 

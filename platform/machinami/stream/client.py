@@ -34,7 +34,6 @@ from machinami.stream.topics import subject_of, topic_of
 STREAM = "$MQTT_msgs"
 PREFIX = "$MQTT.msgs."
 USER = "city"
-_QOS0_QUEUE = "machinami-qos0"
 _FETCH_BYTES = 32 * 2**20
 _CONSUMER_IDLE = timedelta(minutes=5)
 _RECEIVED_AT = "Machinami-Received-At"
@@ -145,17 +144,6 @@ class MessageStream:
         if messages:
             self._next = messages[-1].sequence + 1
         return messages
-
-    async def take_in_qos0(self) -> None:
-        """Put QoS 0 messages into the stream, which takes in by itself only what is acknowledged; never ends.
-
-        QoS 0 is at most once: what arrives while nobody runs this is gone, as MQTT allows. Several processes
-        may run it; each message is taken in by one of them.
-        """
-        async with self._nats.subscribe(">", queue=_QOS0_QUEUE) as messages:
-            async for message in messages:
-                if message.headers.get("Nmqtt-Pub") == "0":
-                    await self._jetstream.publish(PREFIX + message.subject, message.payload)
 
     async def publish(self, topic: str, payload: bytes, received_at: datetime | None = None) -> None:
         """Put a message into the stream as if a device had sent it; returns when it is stored.

@@ -1,0 +1,110 @@
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+from devices import publish
+from hypothesis import given
+from hypothesis import strategies as st
+from machinami.local.broker import Broker
+from machinami.stream.client import MessageStream
+from machinami.stream.qos0 import _Intake, take_in_qos0
+
+
+@pytest.fixture
+async def intake(broker: Broker, stream: MessageStream) -> AsyncIterator[None]:
+    task = asyncio.create_task(take_in_qos0(broker.nats, broker.password))
+    await asyncio.sleep(0.3)  # the subscription has no sign of its own that it stands
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def payloads(stream: MessageStream, count: int) -> list[bytes]:
+    found: list[bytes] = []
+    async with asyncio.timeout(20):
+        while len(found) < count:
+            found += [message.payload for message in await stream.fetch(len(found), 1000, 1)]
+    return found
+
+
+async def test_every_quality_of_service_is_in_the_stream_once(
+    broker: Broker, stream: MessageStream, intake: None
+) -> None:
+    for qos in (2, 1, 0):
+        await asyncio.to_thread(publish, broker, [(f"q/{qos}", b"%d" % qos)], qos=qos)
+    assert sorted(await payloads(stream, 3)) == [b"0", b"1", b"2"]
+    assert await stream.fetch(3, 10, 0.3) == []
+
+
+async def test_topics_and_bytes_arrive_as_they_were_sent(
+    broker: Broker, stream: MessageStream, intake: None
+) -> None:
+    payload = b"\r\nHMSG x 1 5 5\r\nNmqtt-Pub:0\r\n\0\xff"
+    await asyncio.to_thread(publish, broker, [("/a//b.c/", payload)], qos=0)
+    await payloads(stream, 1)
+    message = (await stream.fetch(0, 1, 1))[0]
+    assert (message.topic, message.payload) == ("/a//b.c/", payload)
+
+
+async def test_many_come_in_beside_acknowledged_ones(
+    broker: Broker, stream: MessageStream, intake: None
+) -> None:
+    both = [
+        asyncio.to_thread(
+            publish, broker, [("t", b"%d-%d" % (qos, n)) for n in range(2000)], qos=qos, name=name
+        )
+        for qos, name in ((0, "zero"), (1, "one"))
+    ]
+    await asyncio.gather(*both)
+    assert len(set(await payloads(stream, 4000))) == 4000
+
+
+async def test_it_goes_on_after_the_broker_was_killed(
+    broker: Broker, stream: MessageStream, intake: None
+) -> None:
+    assert broker.process is not None
+    broker.process.kill()
+    broker.process.wait()
+    broker.start()
+    await asyncio.sleep(1.5)  # it looks again every second
+    await asyncio.to_thread(publish, broker, [("t", b"after")], qos=0)
+    assert await payloads(stream, 1) == [b"after"]
+
+
+class Wire(asyncio.Transport):
+    """Takes what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written.append(bytes(data))
+
+
+def hmsg(qos: int, payload: bytes) -> bytes:
+    header = b"NATS/1.0\r\nNmqtt-Pub: %d\r\n\r\n" % qos
+    return b"HMSG a.b 1 %d %d\r\n%s%s\r\n" % (len(header), len(header) + len(payload), header, payload)
+
+
+MESSAGES = st.lists(st.tuples(st.integers(0, 2), st.binary(max_size=40)), max_size=12)
+
+
+@given(messages=MESSAGES, cuts=st.lists(st.integers(0, 1500), max_size=6))
+def test_however_the_bytes_are_cut_the_same_messages_are_taken(
+    messages: list[tuple[int, bytes]], cuts: list[int]
+) -> None:
+    data = b"INFO {}\r\n" + b"PING\r\n".join(hmsg(qos, payload) for qos, payload in messages) + b"PING\r\n"
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    wire, intake = Wire(), _Intake("secret")
+    intake.connection_made(wire)
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    for begin, end in pairwise(edges):
+        intake.data_received(data[begin:end])
+    loop.close()
+    written = b"".join(wire.written[1:])
+    expected = [b"PUB $MQTT.msgs.a.b %d\r\n%s\r\n" % (len(p), p) for qos, p in messages if qos == 0]
+    assert written.replace(b"PONG\r\n", b"") == b"".join(expected).replace(b"PONG\r\n", b"")
+    assert written.endswith(b"PONG\r\n")
