@@ -19,7 +19,7 @@ def requests(endpoint: str, status: str, method: str = "GET") -> float:
     ("path", "endpoint", "status"),
     [
         ("/types", "types", "200"),
-        ("/entities/urn:a:b", "entities/{entity_id:path}", "404"),
+        ("/entities/urn:a:b", "entities/{entityId}", "404"),
         ("/entities?nonsense=1", "entities", "400"),
     ],
 )

@@ -24,7 +24,7 @@ LISTENERS = Gauge("machinami_api_listeners", "Pages that look on at /machinami/v
 
 def metered(endpoint: Endpoint, handle: Handler) -> Handler:
     """A handler that counts its answers."""
-    duration = DURATION.labels(endpoint.method)
+    duration, path = DURATION.labels(endpoint.method), endpoint.path.replace(":path}", "}")
 
     async def count(request: Request) -> Response:
         began, status = time.perf_counter(), 500
@@ -36,7 +36,7 @@ def metered(endpoint: Endpoint, handle: Handler) -> Handler:
             raise
         finally:
             duration.observe(time.perf_counter() - began)
-            REQUESTS.labels(endpoint.method, endpoint.path, str(status)).inc()
+            REQUESTS.labels(endpoint.method, path, str(status)).inc()
         return response
 
     return count
