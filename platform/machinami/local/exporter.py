@@ -6,7 +6,7 @@ The supervisor has no threads and so serves nothing; what it writes down is read
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ _UP = (State.RUNNING, State.EXTERNAL)
 _TIMEOUT = 2.0  # seconds
 
 
-class _Number(msgspec.Struct, frozen=True):
-    """A member of what the server's monitoring port says."""
+class Number(msgspec.Struct, frozen=True):
+    """A member of what the server's monitoring port says, and its name here."""
 
     page: str
     member: str
@@ -33,17 +33,32 @@ class _Number(msgspec.Struct, frozen=True):
     family: type[CounterMetricFamily | GaugeMetricFamily] = GaugeMetricFamily
 
 
-_BROKER = (
-    _Number("/varz", "connections", "connections", "Connections that are open"),
-    _Number("/varz", "in_msgs", "in_messages", "Messages taken from clients", CounterMetricFamily),
-    _Number("/varz", "in_bytes", "in_bytes", "Bytes taken from clients", CounterMetricFamily),
-    _Number("/varz", "out_msgs", "out_messages", "Messages given to clients", CounterMetricFamily),
-    _Number("/varz", "out_bytes", "out_bytes", "Bytes given to clients", CounterMetricFamily),
-    _Number("/varz", "slow_consumers", "slow_consumers", "Clients cut off: too slow", CounterMetricFamily),
-    _Number("/varz", "mem", "memory_bytes", "Resident memory"),
-    _Number("/jsz", "messages", "stored_messages", "Messages in all streams"),
-    _Number("/jsz", "storage", "stored_bytes", "Bytes of all streams on disk"),
-    _Number("/jsz", "reserved_storage", "reserved_bytes", "Bytes on disk that the streams may take"),
+BROKER = (
+    Number("/varz", "connections", "machinami_broker_connections", "Connections that are open"),
+    Number(
+        "/varz", "in_msgs", "machinami_broker_in_messages", "Messages taken from clients", CounterMetricFamily
+    ),
+    Number("/varz", "in_bytes", "machinami_broker_in_bytes", "Bytes taken from clients", CounterMetricFamily),
+    Number(
+        "/varz", "out_msgs", "machinami_broker_out_messages", "Messages given to clients", CounterMetricFamily
+    ),
+    Number("/varz", "out_bytes", "machinami_broker_out_bytes", "Bytes given to clients", CounterMetricFamily),
+    Number(
+        "/varz",
+        "slow_consumers",
+        "machinami_broker_slow_consumers",
+        "Clients cut off: too slow",
+        CounterMetricFamily,
+    ),
+    Number("/varz", "mem", "machinami_broker_memory_bytes", "Resident memory"),
+    Number("/jsz", "messages", "machinami_broker_stored_messages", "Messages in all streams"),
+    Number("/jsz", "storage", "machinami_broker_stored_bytes", "Bytes of all streams on disk"),
+    Number(
+        "/jsz",
+        "reserved_storage",
+        "machinami_broker_reserved_bytes",
+        "Bytes on disk that the streams may take",
+    ),
 )
 
 
@@ -59,11 +74,9 @@ class CityCollector(Collector):
             status, city = read_state(self._data_dir), read_city(self._data_dir)
         except Unavailable:
             return
-        yield from _roles(status.roles)
+        yield from roles(status.roles)
         if "lag" in status.counters:
-            lag = GaugeMetricFamily("machinami_lag_messages", "Messages in the stream, not committed yet")
-            lag.add_metric([], status.counters["lag"])
-            yield lag
+            yield from lag(status.counters["lag"])
         yield from _broker(city.broker_monitor)
 
     def describe(self) -> Iterator[Metric]:
@@ -71,12 +84,20 @@ class CityCollector(Collector):
         return iter(())
 
 
-def _roles(roles: list[RoleStatus]) -> Iterator[Metric]:
+def lag(messages: float) -> Iterator[Metric]:
+    """How far ingest is behind."""
+    family = GaugeMetricFamily("machinami_lag_messages", "Messages in the stream, not committed yet")
+    family.add_metric([], messages)
+    yield family
+
+
+def roles(found: Iterable[RoleStatus]) -> Iterator[Metric]:
+    """How the roles fare, in their supervisor's eyes."""
     up = GaugeMetricFamily("machinami_role_up", "1: does its work; 0: starts or has died", labels=["role"])
     restarts = CounterMetricFamily(
         "machinami_role_restarts", "How often it was started again", labels=["role"]
     )
-    for role in roles:
+    for role in found:
         up.add_metric([role.role], float(role.state in _UP))
         restarts.add_metric([role.role], role.restarts)
     yield from (up, restarts)
@@ -88,8 +109,8 @@ def _broker(port: int) -> Iterator[Metric]:
         pages = {page: _page(port, page) for page in ("/varz", "/jsz")}
     except (OSError, http.client.HTTPException):
         return
-    for number in _BROKER:
-        family = number.family(f"machinami_broker_{number.name}", number.help)
+    for number in BROKER:
+        family = number.family(number.name, number.help)
         family.add_metric([], pages[number.page][number.member])
         yield family
 
