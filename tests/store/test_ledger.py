@@ -9,7 +9,6 @@ from machinami.linkage.ledger import Ledger, count_sent, read_ledger
 from machinami.linkage.write import Batch, Linkage
 from machinami.model import Change, Mapped, Message, Rejection
 from machinami.store.intake import Progress
-from machinami.store.queries_quarantine import count_quarantine, read_quarantine
 from sqlalchemy import Engine, text
 
 ATTRIBUTE = "https://uri.etsi.org/ngsi-ld/default-context/number"
@@ -124,11 +123,3 @@ def test_another_file_in_the_folder_is_said(tmp_path: Path, engine: Engine) -> N
     (tmp_path / "other.sqlite").write_text("no database")
     with pytest.raises(BadRequestData, match=r"other\.sqlite"):
         check(tmp_path, engine)
-
-
-def test_quarantine_is_read_newest_first(engine: Engine) -> None:
-    ingested(engine, [b"old", b"new"])
-    found = read_quarantine(engine, limit=10)
-    assert [item.payload for item in found] == [b"new", b"old"]
-    assert [item.payload for item in read_quarantine(engine, limit=10, before=found[0].id)] == [b"old"]
-    assert count_quarantine(engine) == 2

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from machinami.api.endpoint import Endpoint
-from machinami.api.parameters import PARAMETERS
+from machinami.api.parameters import PARAMETERS, Parameter
 from machinami.api.problems import MEDIA_TYPE
 
 STATIC = Path(__file__).parent / "static"
@@ -90,11 +90,15 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         {
             "name": name,
             "in": "query",
-            "description": f"{PARAMETERS[name].meaning} (clause {PARAMETERS[name].clause})",
+            "description": _meaning(PARAMETERS[name]),
             "schema": dict(PARAMETERS[name].schema),
         }
         for name in endpoint.parameters
     ]
+
+
+def _meaning(parameter: Parameter) -> str:
+    return f"{parameter.meaning} (clause {parameter.clause})" if parameter.clause else parameter.meaning
 
 
 def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:

@@ -19,12 +19,12 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     """One URL parameter.
 
     Attributes:
-        clause: of ETSI GS CIM 009 1.8.1.
+        clause: of ETSI GS CIM 009 1.8.1; empty where the parameter is our own.
         schema: JSON Schema of its text.
     """
 
     meaning: str
-    clause: str
+    clause: str = ""
     schema: Mapping[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
 
 
@@ -40,6 +40,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         clause="6.4.3.2",
     ),
     "collation": Parameter(meaning="ICU collation for orderBy", clause="4.23.3"),
+    "connector": Parameter(meaning="Name of a connector"),
     "containedBy": Parameter(
         meaning="Entity ids met already while linked entities are retrieved", clause="4.5.23"
     ),
@@ -128,6 +129,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     ),
     "timeproperty": Parameter(meaning="observedAt (default), createdAt, modifiedAt", clause="4.11"),
     "timerel": Parameter(meaning="before, after or between", clause="4.11"),
+    "topic": Parameter(meaning="MQTT topic, or a topic filter with + and #"),
     "type": Parameter(meaning="Selection of entity types: A,B either; (A;B) both", clause="4.17"),
 }
 

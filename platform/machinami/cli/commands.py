@@ -73,7 +73,7 @@ COMMANDS = (
     Command(name="import", target="machinami.cli.masters:import_", help="Load master data from CSV."),
     Command(name="ledger", target="machinami.cli.ledger:ledger", help="What was sent, stored, missing."),
     Command(
-        name="quarantine", target="machinami.cli.quarantine:app", help="What could not be read, and why."
+        name="quarantine", target="machinami.cli.quarantine:app", help="What could not be read: list, replay."
     ),
 )
 

@@ -14,7 +14,6 @@ from machinami.ngsild.geo import GeoQuery
 from machinami.store import queries, queries_discovery, queries_temporal
 from machinami.store.queries import EntitySelector, Selection, TypeSelection
 from machinami.store.queries_discovery import AttributeUse
-from machinami.store.queries_quarantine import fetch_quarantine
 from machinami.store.queries_temporal import Observed, Span
 from machinami.store.reading import reading
 from machinami.store.tenants import tenant_number
@@ -172,13 +171,6 @@ def query_temporal(
         entities = queries.fetch_by_ids(connection, number, ids[: page.limit])
     found = _histories(engine, number, entities, span, selection.attributes, last_n)
     return FoundHistory(histories=found, more=len(ids) > page.limit, total=total)
-
-
-def quarantine(engine: Engine, tenant: str, page: Page) -> list[dict[str, Any]]:
-    """Rejections, newest first; one more than the page has, where there is a next one."""
-    number = tenant_of(engine, tenant)
-    with reading(engine) as connection:
-        return fetch_quarantine(connection, number, limit=page.limit + 1, offset=page.offset)
 
 
 def entity_not_found(entity_id: str, tenant: str) -> NotFound:
