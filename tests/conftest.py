@@ -6,10 +6,13 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
+from machinami.store.capabilities import timescaledb_version
 from machinami.store.engine import open_engine
-from machinami.store.migrate import migrate, timescaledb_version
+from machinami.store.migrate import migrate
 from sqlalchemy import Engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 SHARED_DATA = Path(os.environ.get("MACHINAMI_SHARED_DATA", Path(__file__).parents[2] / "shared/data"))
 
@@ -47,13 +50,24 @@ def _database(server_url: str, template: str) -> Generator[str]:
     name = f"machinami_test_{uuid.uuid4().hex[:12]}"
     server = open_engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
     try:
-        with server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        _create(server, name, template)
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
         with server.connect() as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
         server.dispose()
+
+
+def _create(server: Engine, name: str, template: str, attempts: int = 20) -> None:
+    """TimescaleDB's scheduler looks into every database now and then, and a template must be alone."""
+    for left in reversed(range(attempts)):
+        try:
+            with server.connect() as connection:
+                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            return
+        except OperationalError as error:
+            if left == 0 or not isinstance(error.orig, psycopg.errors.ObjectInUse):
+                raise
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 import pytest
 from machinami.errors import SetupError
+from machinami.store.capabilities import timescaledb_version
 from machinami.store.engine import open_engine
-from machinami.store.migrate import migrate, timescaledb_version
+from machinami.store.migrate import migrate
 from machinami.store.tables import metadata
 from machinami.store.tenants import tenant_number
 from sqlalchemy import Engine, inspect, text
@@ -19,7 +20,8 @@ WHERE schemaname = 'public' AND tablename NOT LIKE 'observation%' ORDER BY 1, 2
 def _shape(engine: Engine, query: str) -> list[tuple[object, ...]]:
     with engine.connect() as connection:
         rows = connection.execute(text(query))
-        return [tuple(row) for row in rows if row[0] not in ("alembic_version",)]
+        # Rollups are views of TimescaleDB's where it is, and read by SQL of their own.
+        return [tuple(row) for row in rows if not row[0].startswith(("alembic_version", "rollup_"))]
 
 
 def test_migrations_and_tables_agree(engine: Engine) -> None:

@@ -12,21 +12,26 @@ from machinami.stream.client import StreamLimits, open_stream
 
 
 def prepare_city(settings: Settings) -> None:
-    """Migrate the database and make the stream.
+    """Migrate the database, where that takes but a moment, and make the stream.
 
     Raises:
+        SetupError: the migration takes long, and is to be run by command.
         Unavailable: database or broker do not answer.
     """
     address, password = stream_address(settings)
     engine = open_engine(database_address(settings))
     try:
-        migrate(engine)
+        migrate(engine, at_start=True)
     finally:
         engine.dispose()
     asyncio.run(_make_stream(settings, address, password))
 
 
 async def _make_stream(settings: Settings, address: str, password: str) -> None:
-    limits = StreamLimits(size=settings.stream_max_bytes, age_hours=settings.stream_max_age_hours)
+    limits = StreamLimits(
+        size=settings.stream_max_bytes,
+        age_hours=settings.stream_max_age_hours,
+        replicas=settings.stream_replicas,
+    )
     async with open_stream(address, password, limits):
         pass

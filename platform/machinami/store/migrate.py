@@ -1,6 +1,5 @@
-"""Migrations run by Alembic, written by hand; and what this server can do beyond plain PostgreSQL."""
+"""Migrations run by Alembic, written by hand: at each start where that takes a moment, else by command."""
 
-import re
 from pathlib import Path
 
 from alembic import command
@@ -23,19 +22,25 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def migrate(engine: Engine) -> str:
+def migrate(engine: Engine, *, at_start: bool = False) -> str:
     """Bring the schema up to this version's; safe to call at every start and from several processes.
+
+    Args:
+        at_start: somebody waits; refuse what takes more than a moment.
 
     Returns:
         The revision reached.
 
     Raises:
-        SetupError: the server is older than PostgreSQL 15, or the schema is newer than this program.
+        SetupError: the server is older than PostgreSQL 15, the schema is newer than this program, or the
+            migration is no matter for a start.
     """
     with transaction(engine) as connection:
         _check_version(connection)
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         _refuse_newer(connection)
+        if at_start:
+            _refuse_slow(connection)
         command.upgrade(_config(connection), "head")
         return MigrationContext.configure(connection).get_current_revision() or ""
 
@@ -61,18 +66,16 @@ def _refuse_newer(connection: Connection) -> None:
         )
 
 
-def timescaledb_version(connection: Connection) -> tuple[int, ...] | None:
-    """Version of the TimescaleDB extension in this database, e.g. ``(2, 28, 3)``; None where it is absent."""
-    query = text("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
-    found = connection.execute(query).scalar_one_or_none()
-    return tuple(int(part) for part in re.findall(r"\d+", found)[:3]) if found else None
-
-
-def timescaledb_is_loaded(connection: Connection) -> bool:
-    """Whether the server has TimescaleDB installed and preloaded, so that the extension can be created."""
-    query = text(
-        # The loader's settings show that it is preloaded; shared_preload_libraries is for superusers.
-        "SELECT EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%')"
-        " AND EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')"
-    )
-    return bool(connection.execute(query).scalar_one())
+def _refuse_slow(connection: Connection) -> None:
+    """A migration says by a function ``slow`` what of it takes long on this database; most have none."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:
+        return  # an empty database: nothing is slow there
+    for script in ScriptDirectory.from_config(_config()).iterate_revisions("head", current):
+        slow = getattr(script.module, "slow", None)
+        if slow is not None and (reason := slow(connection)):
+            raise SetupError(
+                f"the database needs a migration that takes long: {reason}",
+                field="--database",
+                cure="Run it when it suits: machinami migrate",
+            )

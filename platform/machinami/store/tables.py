@@ -17,6 +17,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import UserDefinedType
@@ -107,6 +109,26 @@ observation = Table(
     ),
     UniqueConstraint("series", "observed_at", name="observation_key"),
     CheckConstraint("num_nonnulls(number, document) = 1", name="observation_one_value"),
+    Index("observation_recorded", "recorded_at", postgresql_using="brin"),
+)
+
+storage = Table(
+    "storage",
+    metadata,
+    Column("one", Boolean, primary_key=True, server_default="true", comment="there is one row"),
+    Column("retention", Interval, comment="how long history is kept; null is for ever"),
+    Column(
+        "compress_after",
+        Interval,
+        nullable=False,
+        server_default=text("INTERVAL '7 days'"),
+        comment="age at which TimescaleDB turns a chunk into columns",
+    ),
+    Column("kept_from", Moment, comment="history before this is dropped"),
+    Column("seen_until", Moment, comment="rows recorded before this are in the rollups"),
+    Column("rolled_until", Moment, comment="rollups that end by this are whole"),
+    Column("maintained_at", Moment, comment="end of the last round of maintenance"),
+    CheckConstraint("one", name="storage_one_check"),
 )
 
 stream_position = Table(

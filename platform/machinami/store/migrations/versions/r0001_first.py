@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import text
 
-from machinami.store.migrate import timescaledb_is_loaded
+from machinami.store.capabilities import timescaledb_is_loaded
 
 revision = "0001"
 down_revision = None
