@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     stream_max_bytes: int = 8 * 2**30
     stream_max_age_hours: int = 24
     stream_keep_messages: int = 10_000
+    stream_replicas: int = Field(default=1, ge=1, le=5)
     batch_messages: int = 5_000
     batch_wait: float = 0.05
     query_timeout: float = 30.0

@@ -56,3 +56,14 @@ async def test_a_broker_that_is_not_there_is_said() -> None:
     with pytest.raises(Unavailable, match="broker"):
         async with open_stream("127.0.0.1:1", "secret"):
             pass
+
+
+async def test_of_several_servers_one_is_enough(broker: Broker, stream: MessageStream) -> None:
+    async with open_stream(f"127.0.0.1:1, {broker.nats}", broker.password) as another:
+        assert (await another.state()).name == (await stream.state()).name
+
+
+async def test_more_copies_than_servers_are_refused(broker: Broker) -> None:
+    with pytest.raises(Unavailable, match="replicas"):
+        async with open_stream(broker.nats, broker.password, StreamLimits(replicas=3)):
+            pass

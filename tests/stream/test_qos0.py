@@ -108,3 +108,12 @@ def test_however_the_bytes_are_cut_the_same_messages_are_taken(
     expected = [b"PUB $MQTT.msgs.a.b %d\r\n%s\r\n" % (len(p), p) for qos, p in messages if qos == 0]
     assert written.replace(b"PONG\r\n", b"") == b"".join(expected).replace(b"PONG\r\n", b"")
     assert written.endswith(b"PONG\r\n")
+
+
+async def test_a_server_that_is_gone_is_passed_over(broker: Broker, stream: MessageStream) -> None:
+    task = asyncio.create_task(take_in_qos0(f"127.0.0.1:1, {broker.nats}", broker.password))
+    async with asyncio.timeout(20):
+        while not await stream.fetch(0, 1, 0.2):  # it tries the second one after a pause
+            await asyncio.to_thread(publish, broker, [("t", b"x")], qos=0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -47,10 +47,13 @@ class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         size: bytes on disk; when they are used up, publishers are not acknowledged any more.
         age_hours: older messages go even when nobody has read them.
+        replicas: servers of a cluster that each hold a whole copy: 1, 3 or 5. More than half of them have a
+            message before it is acknowledged.
     """
 
     size: int = 8 * 2**30
     age_hours: int = 24
+    replicas: int = 1
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,14 +200,16 @@ async def open_stream(
     """Connect to the stream of a running city.
 
     Args:
-        address: host:port of the NATS client port.
+        address: host:port of the NATS client port; of a cluster several, with commas between them. What
+            serves us now may die: the client goes on with another one.
         password: of the user `USER`.
         limits: create the stream with these, or give them to the one there is; None takes it as it is.
 
     Raises:
         Unavailable: the broker does not answer, or has no stream yet.
     """
-    nats = Nats(addrs=[f"nats://{address}"], user_and_pass=(USER, password))
+    addresses = [f"nats://{server}" for server in split_addresses(address)]
+    nats = Nats(addrs=addresses, user_and_pass=(USER, password))
     try:
         await nats.startup()
         jetstream = await nats.jetstream()
@@ -218,6 +223,11 @@ async def open_stream(
         await nats.shutdown()
 
 
+def split_addresses(address: str) -> list[str]:
+    """host:port of each server, of one or of several with commas between them."""
+    return [server.strip() for server in address.split(",")]
+
+
 def _config(limits: StreamLimits) -> StreamConfig:
     return StreamConfig(
         name=STREAM,
@@ -227,5 +237,6 @@ def _config(limits: StreamLimits) -> StreamConfig:
         discard=DiscardPolicy.NEW,
         max_bytes=limits.size,
         max_age=timedelta(hours=limits.age_hours),
+        num_replicas=limits.replicas,
         allow_direct=True,
     )

@@ -6,13 +6,14 @@ cost more than much of ingest; this reads the few lines of the NATS protocol tha
 """
 
 import asyncio
+import itertools
 import re
 from typing import Final
 
 import msgspec
 
 from machinami.errors import Unavailable
-from machinami.stream.client import PREFIX, USER
+from machinami.stream.client import PREFIX, USER, split_addresses
 
 _QUEUE = "machinami-qos0"
 _IS_QOS0 = re.compile(rb"\r\nNmqtt-Pub: ?0\r\n").search
@@ -27,11 +28,11 @@ async def take_in_qos0(address: str, password: str) -> None:
     run it; the broker gives each message to one of them.
 
     Args:
-        address: host:port of the NATS client port.
+        address: host:port of the NATS client port; of a cluster several, with commas between them.
     """
-    host, _, port = address.rpartition(":")
     loop = asyncio.get_running_loop()
-    while True:
+    for server in itertools.cycle(split_addresses(address)):
+        host, _, port = server.rpartition(":")
         try:
             transport, intake = await loop.create_connection(lambda: _Intake(password), host, int(port))
         except OSError:  # the reader of the stream says that the broker is away, and waits for it too
