@@ -90,7 +90,7 @@ def bench_ingest(folder: Path, size: Size, database_url: str | None, say: Say) -
         latency_rate=size.latency_rate,
         cpu_microseconds=whole.cpu,
         limit_cpu_microseconds=limit.cpu,
-        lost=sum(verdict.lost for verdict in verdicts),
+        lost=sum(verdict.lost + verdict.quarantined for verdict in verdicts),
         doubled=sum(verdict.doubled for verdict in verdicts),
         messages=size.messages,
         devices=size.devices,
