@@ -46,7 +46,6 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8080, ge=0, le=65535)
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535)
-    mqtt_host: str = "127.0.0.1"
     mqtt_port: int = Field(default=1883, ge=0, le=65535)
     database_url: str | None = None
     nats_address: str | None = None
@@ -61,7 +60,6 @@ class Settings(BaseSettings):
     stream_keep_messages: int = 10_000
     stream_replicas: int = Field(default=1, ge=1, le=5)
     batch_messages: int = 5_000
-    batch_wait: float = 0.05
     query_timeout: float = 30.0
 
     @classmethod

@@ -35,6 +35,23 @@ def _below(found: TyperCommand | TyperGroup, path: tuple[str, ...]) -> Iterator[
         yield path
 
 
+def all_options() -> set[str]:
+    """Options of all commands together."""
+    return {option for path in all_names() for option in _options(_find(path))}
+
+
+def _find(path: tuple[str, ...]) -> TyperCommand | TyperGroup:
+    found = command(path[0])
+    for name in path[1:]:
+        assert isinstance(found, TyperGroup)
+        found = found.commands[name]
+    return found
+
+
+def _options(found: TyperCommand | TyperGroup) -> set[str]:
+    return {name for option in found.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+
+
 def unknown_parts(words: Sequence[str]) -> list[str]:
     """What in `NAME [SUBCOMMAND] [--option …]` does not exist; empty when all is well."""
     try:
@@ -46,6 +63,6 @@ def unknown_parts(words: Sequence[str]) -> list[str]:
         if rest[0] not in found.commands:
             return [f"{words[0]} {rest[0]}"]
         found = found.commands[rest.pop(0)]
-    known = {name for option in found.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+    known = _options(found)
     options = [word.partition("=")[0] for word in rest if word.startswith("--")]
     return [f"{words[0]} {option}" for option in options if option not in known]
