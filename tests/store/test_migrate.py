@@ -1,8 +1,14 @@
+import types
+from datetime import UTC, datetime
+
 import pytest
+from alembic import command
 from machinami.errors import SetupError
 from machinami.store.capabilities import timescaledb_version
 from machinami.store.engine import open_engine
-from machinami.store.migrate import migrate
+from machinami.store.maintenance import maintain
+from machinami.store.migrate import _config, migrate
+from machinami.store.partitions import Partitions
 from machinami.store.tables import metadata
 from machinami.store.tenants import tenant_number
 from sqlalchemy import Engine, inspect, text
@@ -41,6 +47,42 @@ def test_a_newer_schema_is_refused(engine: Engine) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SetupError, match="Upgrade this Machinami"):
         migrate(engine)
+
+
+@pytest.fixture
+def first_revision(engine: Engine) -> Engine:
+    """A database as the first revision left it, with a row of history."""
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    engine.dispose()  # TimescaleDB refuses to come back into a session that it has left
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0001")
+    Partitions().make(engine, [(2026, 1)])
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO observation (series, observed_at, number) VALUES (1, '2026-01-31', 5)")
+        )
+    return engine
+
+
+def test_a_database_of_the_first_revision_gets_rollups_of_what_it_holds(first_revision: Engine) -> None:
+    assert migrate(first_revision, at_start=True) == "0002"
+    maintain(first_revision)
+    with first_revision.connect() as connection:
+        query = "SELECT bucket, count, sum FROM rollup_day"
+        assert [tuple(row) for row in connection.execute(text(query))] == [
+            (datetime(2026, 1, 31, tzinfo=UTC), 1, 5.0)
+        ]
+
+
+def test_what_takes_long_is_refused_at_a_start_and_done_by_command(
+    first_revision: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.SimpleNamespace(slow=lambda _: "an index over 9 rows")
+    monkeypatch.setattr("machinami.store.migrate._pending", lambda _: [module])
+    with pytest.raises(SetupError, match=r"an index over 9 rows.*machinami migrate"):
+        migrate(first_revision, at_start=True)
+    assert migrate(first_revision) == "0002"
 
 
 def test_the_default_tenant_is_always_there(engine: Engine) -> None:

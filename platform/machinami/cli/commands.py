@@ -69,6 +69,10 @@ COMMANDS = (
     Command(
         name="prepare", target="machinami.cli.roles:prepare", help="Make or migrate database and stream."
     ),
+    Command(name="migrate", target="machinami.cli.storage:migrate", help="Bring the schema up to date."),
+    Command(
+        name="storage", target="machinami.cli.storage:app", help="Sizes, rollups, retention, compression."
+    ),
     Command(name="connector", target="machinami.cli.connectors:app", help="List and check connectors."),
     Command(name="import", target="machinami.cli.masters:import_", help="Load master data from CSV."),
     Command(name="ledger", target="machinami.cli.ledger:ledger", help="What was sent, stored, missing."),

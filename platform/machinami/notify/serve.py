@@ -1,4 +1,4 @@
-"""The notifier's process."""
+"""The notifier's process; it also looks after the storage, minute by minute."""
 
 import asyncio
 import signal
@@ -11,6 +11,7 @@ from machinami.metrics import serving
 from machinami.notify.delivery import Notifier
 from machinami.settings import Settings, database_address
 from machinami.store.engine import Engine, open_engine
+from machinami.store.maintenance import maintained
 
 _CONNECTIONS = 8
 
@@ -24,7 +25,8 @@ def serve(settings: Settings) -> None:
     url = database_address(settings)
     engine = open_engine(url, pool_size=_CONNECTIONS, statement_timeout=settings.query_timeout)
     try:
-        with serving(settings.metrics_host, settings.metrics_port):
+        # This process has time to spare, so it also looks after the storage.
+        with serving(settings.metrics_host, settings.metrics_port), maintained(url):
             asyncio.run(_serve(settings, engine))
     finally:
         engine.dispose()

@@ -1,6 +1,7 @@
 """Migrations run by Alembic, written by hand: at each start where that takes a moment, else by command."""
 
 from pathlib import Path
+from types import ModuleType
 
 from alembic import command
 from alembic.config import Config
@@ -68,14 +69,18 @@ def _refuse_newer(connection: Connection) -> None:
 
 def _refuse_slow(connection: Connection) -> None:
     """A migration says by a function ``slow`` what of it takes long on this database; most have none."""
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current is None:
-        return  # an empty database: nothing is slow there
-    for script in ScriptDirectory.from_config(_config()).iterate_revisions("head", current):
-        slow = getattr(script.module, "slow", None)
+    for module in _pending(connection):
+        slow = getattr(module, "slow", None)
         if slow is not None and (reason := slow(connection)):
             raise SetupError(
                 f"the database needs a migration that takes long: {reason}",
                 field="--database",
                 cure="Run it when it suits: machinami migrate",
             )
+
+
+def _pending(connection: Connection) -> list[ModuleType]:
+    """Migrations to come, newest first; for an empty database none that could be slow."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    scripts = ScriptDirectory.from_config(_config())
+    return [script.module for script in scripts.iterate_revisions("head", current)] if current else []

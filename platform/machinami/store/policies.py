@@ -12,6 +12,7 @@ from machinami.store.rollups import LEVELS, bucket_start
 from machinami.store.tables import storage
 
 FOREVER = "forever"
+_NO_AGE = (FOREVER, "never")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=365 * 1000)
@@ -35,20 +36,20 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         retention: history and rollups of minutes older than this go; None keeps them for ever.
-        compress_after: age at which TimescaleDB turns a chunk into columns.
+        compress_after: age at which TimescaleDB turns a chunk into columns; None leaves all as rows.
     """
 
     retention: timedelta | None
-    compress_after: timedelta
+    compress_after: timedelta | None
 
 
 def parse_age(written: str, option: str) -> timedelta | None:
-    """``365d``, ``12h`` or ``2w`` as a time; None for ``forever``.
+    """``365d``, ``12h`` or ``2w`` as a time; None for ``forever`` and ``never``.
 
     Raises:
         InvalidRequest: it is none of these.
     """
-    if written == FOREVER:
+    if written in _NO_AGE:
         return None
     found = re.fullmatch(r"([1-9]\d{0,6})([hdw])", written, re.ASCII)
     age = int(found[1]) * _UNITS[found[2]] if found else None
@@ -57,7 +58,7 @@ def parse_age(written: str, option: str) -> timedelta | None:
             f"{written!r} is no age",
             field=option,
             value=written,
-            cure=f"Write hours, days or weeks: 12h, 365d, 4w; or {FOREVER}",
+            cure=f"Write hours, days or weeks: 12h, 365d, 4w; or {' or '.join(_NO_AGE)}",
         )
     return age
 
@@ -110,6 +111,8 @@ def compress_old(connection: Connection, policies: Policies, now: datetime) -> l
 
     The connection is in autocommit mode, so that each chunk is locked only while it is its turn.
     """
+    if policies.compress_after is None:
+        return []
     chunks = list(connection.execute(_OLD_CHUNKS, {"before": now - policies.compress_after}).scalars())
     for chunk in chunks:
         connection.execute(_COMPRESS, {"chunk": chunk})

@@ -120,9 +120,8 @@ storage = Table(
     Column(
         "compress_after",
         Interval,
-        nullable=False,
         server_default=text("INTERVAL '7 days'"),
-        comment="age at which TimescaleDB turns a chunk into columns",
+        comment="age at which TimescaleDB turns a chunk into columns; null is never",
     ),
     Column("kept_from", Moment, comment="history before this is dropped"),
     Column("seen_until", Moment, comment="rows recorded before this are in the rollups"),

@@ -12,7 +12,7 @@ _STORAGE = """
 CREATE TABLE storage (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     retention interval,
-    compress_after interval NOT NULL DEFAULT INTERVAL '7 days',
+    compress_after interval DEFAULT INTERVAL '7 days',
     kept_from timestamptz,
     seen_until timestamptz,
     rolled_until timestamptz,
