@@ -8,13 +8,19 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 
 def publish(
-    broker: Broker, messages: Iterable[tuple[str, bytes]], *, qos: int = 1, name: str = "test"
+    broker: Broker,
+    messages: Iterable[tuple[str, bytes]],
+    *,
+    qos: int = 1,
+    retain: bool = False,
+    name: str = "test",
 ) -> None:
     """Publish and return when the broker has acknowledged all of them (QoS 0: taken them)."""
     client = Client(CallbackAPIVersion.VERSION2, client_id=name)
     client.connect(str(broker.mqtt["host"]), int(broker.mqtt["port"]))
     client.loop_start()
-    for information in [client.publish(topic, payload, qos=qos) for topic, payload in messages]:
+    sent = [client.publish(topic, payload, qos=qos, retain=retain) for topic, payload in messages]
+    for information in sent:
         information.wait_for_publish(10)
         assert information.is_published()
     client.disconnect()

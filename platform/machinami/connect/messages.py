@@ -8,7 +8,7 @@ from machinami.connect.discovery import Connector
 from machinami.connect.formats import decoder
 from machinami.connect.paths import Document, compile_path
 from machinami.connect.privacy import Pseudonyms, compile_hide
-from machinami.connect.reasons import reject
+from machinami.connect.reasons import Defects, reject
 from machinami.connect.templates import Names, places, uri_template
 from machinami.connect.times import FUTURE, compile_clock
 from machinami.connect.topics import topic_names
@@ -48,7 +48,7 @@ class MessageMapper:
     def map(self, message: Message, names: Names, entity_id: str | None) -> Mapped:
         """Map one message."""
         changes: list[Change] = []
-        defects: list[BadRequestData] = []
+        defects = Defects()
         try:
             for document in self.decode(message.topic, message.payload):
                 try:
@@ -62,7 +62,7 @@ class MessageMapper:
             defects.append(error)
         if not defects and changes:
             return Mapped(changes=changes)
-        return Mapped(changes=changes, rejections=self._reject(defects, message, partial=bool(changes)))
+        return Mapped(changes=changes, rejections=self._reject(defects.all(), message, partial=bool(changes)))
 
     def check(self, document: Document) -> None:
         """Raise BadRequestData where a condition of ``when`` does not hold."""

@@ -10,7 +10,34 @@ from machinami.errors import BadRequestData
 from machinami.model import Rejection
 
 LENGTH: Final = 200
+MOST: Final = 20
+"""Rejections of one message; each is kept with the whole payload."""
+
 WITHHELD: Final = "(withheld: it identifies a person's device)"
+
+
+class Defects(list[BadRequestData]):
+    """What is wrong with one message: the first defects, and how many more there are."""
+
+    more = 0
+
+    def append(self, error: BadRequestData) -> None:
+        """Note a defect, or only count it: an array of a million bad readings must fill no memory."""
+        if len(self) < MOST - 1:
+            super().append(error)
+        else:
+            self.more += 1
+
+    def all(self) -> list[BadRequestData]:
+        """The defects, and the number of those that are not among them."""
+        if not self.more:
+            return self
+        rest = BadRequestData(
+            f"further defects in this message: {self.more:,}",
+            field="payload",
+            cure="Mend the first ones; often the others have the same cause.",
+        )
+        return [*self, rest]
 
 
 def reject(

@@ -4,10 +4,12 @@ import asyncio
 import gc
 import signal
 from collections.abc import Coroutine
+from datetime import timedelta
 
 from machinami.connect.discovery import discover
 from machinami.connect.router import Router
 from machinami.ingest.metrics import MeteredLinkage, MeteredWorker
+from machinami.ingest.relief import Relief
 from machinami.metrics import serving
 from machinami.settings import Settings, database_address, pseudonym_secret, stream_address
 from machinami.store.engine import open_engine
@@ -38,14 +40,16 @@ async def _serve(settings: Settings) -> None:
     engine = open_engine(database_address(settings))
     try:
         async with open_stream(address, password) as stream:
+            linkage = MeteredLinkage(engine)
             worker = MeteredWorker(
                 stream,
-                MeteredLinkage(engine),
+                linkage,
                 router,
                 limit=settings.batch_messages,
                 keep=settings.stream_keep_messages,
             )
-            await _until_told(worker.run(), take_in_qos0(address, password))
+            relief = Relief(stream, linkage, age=timedelta(hours=settings.stream_max_age_hours))
+            await _until_told(worker.run(), relief.run(), take_in_qos0(address, password))
     finally:
         engine.dispose()
 

@@ -32,6 +32,10 @@ USER = "city"
 MESSAGES = "$MQTT_msgs"
 """Stream in which the server stores a QoS 1 or 2 message before it acknowledges it."""
 
+LARGEST_PAYLOAD = 2**20
+"""Bytes that a device may publish at a time; the server closes the connection of one that sends more."""
+
+_HEADER_ROOM = 128  # the server counts the headers that it, and a replay, add to a payload
 _START_SECONDS = 120.0  # the server reads its whole log before it opens its doors
 _LOCK_SECONDS = 5.0
 _STOP = ((signal.SIGTERM, 0.7),)
@@ -50,10 +54,12 @@ class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the one under which `machinami.stream` keeps its position in the database.
         last: number of the newest message; 0 when there is none yet.
+        percent: how full it is.
     """
 
     name: str
     last: int
+    percent: float = 0.0
 
 
 class Broker:
@@ -158,7 +164,7 @@ class Broker:
             Unavailable: the server does not answer.
         """
         try:
-            answer = self._monitor("/jsz?streams=1&accounts=1")
+            answer = self._monitor("/jsz?streams=1&accounts=1&config=1")
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(
                 f"the broker does not answer: {error}", cure="Try again when it is up"
@@ -166,7 +172,9 @@ class Broker:
         for detail in _streams(answer):
             if detail["name"] == MESSAGES:
                 made = int(datetime.fromisoformat(detail["created"]).timestamp())
-                return StreamEnd(name=f"{MESSAGES}@{made}", last=int(detail["state"]["last_seq"]))
+                state, limit = detail["state"], max(1, detail["config"]["max_bytes"])
+                percent = 100 * state["bytes"] / limit
+                return StreamEnd(name=f"{MESSAGES}@{made}", last=state["last_seq"], percent=percent)
         return StreamEnd(name=MESSAGES, last=0)
 
     def _monitor(self, path: str) -> Any:
@@ -196,13 +204,13 @@ class Broker:
             "allowed_connection_types": ["MQTT"],
             "permissions": _DEVICE_RIGHTS,
         }
-        mqtt = {**self.mqtt, "no_auth_user": "device", "max_ack_pending": 4096}
+        mqtt = {**self.mqtt, "no_auth_user": "device", "max_ack_pending": 4096, "reject_qos2_publish": True}
         return {
             "server_name": "machinami",
             "host": LOOPBACK,
             "port": self.nats_port,
             "http": f"{LOOPBACK}:{self.monitor_port}",
-            "max_payload": 2**20,
+            "max_payload": LARGEST_PAYLOAD + _HEADER_ROOM,
             "jetstream": {
                 "store_dir": str(self._folder),
                 "max_memory_store": 64 * 2**20,

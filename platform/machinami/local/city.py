@@ -12,7 +12,7 @@ import psutil
 
 from machinami.errors import MachinamiError, SetupError, Unavailable
 from machinami.local.broker import Broker
-from machinami.local.counters import CounterReader, Counters, live_line
+from machinami.local.counters import CounterReader, Counters, Gauge, live_line
 from machinami.local.database import EmbeddedDatabase
 from machinami.local.ports import LOOPBACK, claim_port
 from machinami.local.process import lock_folder
@@ -78,6 +78,7 @@ class _Run:
         self._supervisor = supervisor
         self._external: list[RoleStatus] = []
         self._counters: Counters = {}
+        self._gauge = Gauge()
 
     def forever(self) -> None:
         try:
@@ -178,9 +179,13 @@ class _Run:
     def _tell(self, reader: CounterReader) -> None:
         try:
             self._counters = reader.read()
-            self._supervisor.screen.live(live_line(self._counters))
+            line = live_line(self._counters)
         except MachinamiError as error:
-            self._supervisor.screen.live(error.detail.splitlines()[0])
+            self._counters["stream_percent"] = reader.percent
+            line = error.detail.splitlines()[0]
+        if news := self._gauge.news(reader.percent):
+            self._supervisor.screen.say(f"{'broker':<10} {news}")
+        self._supervisor.screen.live(line)
         self._write_state()
 
     def _write_state(self) -> None:

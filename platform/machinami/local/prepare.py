@@ -28,10 +28,6 @@ def prepare_city(settings: Settings) -> None:
 
 
 async def _make_stream(settings: Settings, address: str, password: str) -> None:
-    limits = StreamLimits(
-        size=settings.stream_max_bytes,
-        age_hours=settings.stream_max_age_hours,
-        replicas=settings.stream_replicas,
-    )
+    limits = StreamLimits(size=settings.stream_max_bytes, replicas=settings.stream_replicas)
     async with open_stream(address, password, limits):
         pass

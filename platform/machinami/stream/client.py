@@ -8,7 +8,7 @@ position kept in the database is the only one trusted; consumers are thrown away
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from natsrpy import Nats
@@ -34,7 +34,9 @@ from machinami.stream.topics import subject_of, topic_of
 STREAM = "$MQTT_msgs"
 PREFIX = "$MQTT.msgs."
 USER = "city"
-_FETCH_BYTES = 32 * 2**20
+_FETCH_BYTES = 8 * 2**20
+"""Payloads in one batch: a worker has two in hand, and their decoded form is several times as large."""
+
 _CONSUMER_IDLE = timedelta(minutes=5)
 _RECEIVED_AT = "Machinami-Received-At"
 """Header of a replayed message. Devices cannot write it: MQTT 3.1.1 has no headers."""
@@ -45,14 +47,13 @@ class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much the stream holds at most.
 
     Attributes:
-        size: bytes on disk; when they are used up, publishers are not acknowledged any more.
-        age_hours: older messages go even when nobody has read them.
+        size: bytes on disk; when they are used up, publishers are not acknowledged any more. There is no
+            limit of age, which would drop what was acknowledged and has not been read.
         replicas: servers of a cluster that each hold a whole copy: 1, 3 or 5. More than half of them have a
             message before it is acknowledged.
     """
 
     size: int = 8 * 2**30
-    age_hours: int = 24
     replicas: int = 1
 
 
@@ -60,6 +61,7 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     """What the stream holds: sequence numbers of the first and last message, count, and bytes on disk.
 
     Attributes:
+        first_at: when the first message came, aware UTC; now where there is none.
         limit: bytes that it may hold.
         name: tells this stream from one made anew in an empty folder, whose numbers begin again.
     """
@@ -70,6 +72,12 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     size: int
     limit: int
+    first_at: datetime
+
+    @property
+    def percent(self) -> float:
+        """How full it is."""
+        return 100 * self.size / self.limit if self.limit > 0 else 0.0
 
 
 class MessageStream:
@@ -100,6 +108,7 @@ class MessageStream:
             messages=info.state.messages,
             size=info.state.bytes,
             limit=info.config.max_bytes or 0,
+            first_at=_moment(info.state.first_timestamp) if info.state.messages else datetime.now(UTC),
         )
 
     async def fetch(self, after: int, limit: int, wait: float) -> list[Message]:
@@ -179,6 +188,10 @@ class MessageStream:
             raise _unavailable(error) from error
 
 
+def _moment(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
 def _message(item: JetStreamMessage) -> Message:
     replayed = item.headers.get(_RECEIVED_AT)
     return Message(
@@ -236,7 +249,7 @@ def _config(limits: StreamLimits) -> StreamConfig:
         retention=RetentionPolicy.LIMITS,
         discard=DiscardPolicy.NEW,
         max_bytes=limits.size,
-        max_age=timedelta(hours=limits.age_hours),
+        max_age=timedelta(0),
         num_replicas=limits.replicas,
         allow_direct=True,
     )
