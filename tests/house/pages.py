@@ -13,6 +13,7 @@ a file name (```toml weather/connector.toml) are written before the commands of 
 """
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,13 +23,15 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     ROOT / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
-    ROOT / "deploy/README.md",
+    *sorted((ROOT / "deploy").rglob("*.md")),
     ROOT / "loadtests/README.md",
 )
 COMMANDS = ("console", "sh")
 HOW_TO = "write <!-- test: offline -->, <!-- test: city --> or <!-- test: skip, why --> on the line above it"
 
-_BLOCK = re.compile(r"^```(?P<words>\w+[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"^(?P<indent> *)```(?P<words>\w+[^\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
+)
 _NOTE = re.compile(r"<!-- test: (?P<mode>offline|city|skip)(?:, (?P<detail>.+?))? -->\n\Z")
 _EXITS = re.compile(r"exits (\d+)")
 _ANYTHING = re.compile(r"…|\.\.\.")
@@ -86,7 +89,7 @@ def blocks(page: Path) -> Iterator[Block]:
             line=text.count("\n", 0, found.start()) + 1,
             language=language,
             file=file,
-            text=found["text"],
+            text=textwrap.dedent(found["text"]),
             mode=note["mode"] if note else "",
             detail=(note["detail"] or "") if note else "",
         )

@@ -18,9 +18,11 @@ $ echo 'two
 > lines'
 ```
 
-```toml folder/file.toml
-a = 1
-```
+1. In a list:
+
+   ```toml folder/file.toml
+   a = 1
+   ```
 
 ```sh
 machinami up --speed 2   # faster
@@ -52,7 +54,7 @@ def test_commands_go_on_and_have_output(found: list[Block]):
 def test_commands_are_found_in_text_and_in_blocks(found: list[Block]):
     assert list(typed_words(found[0].page)) == [
         ("page.md", "status --json"),
-        ("page.md:16", "up --speed 2"),
+        ("page.md:18", "up --speed 2"),
     ]
 
 
