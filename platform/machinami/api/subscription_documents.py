@@ -21,6 +21,7 @@ from machinami.linkage.types import format_types
 from machinami.model import format_time
 from machinami.ngsild.context import Context
 from machinami.ngsild.geo import parse_geo
+from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.q import parse_q
 from machinami.ngsild.times import clean_time, parse_time
 
@@ -158,20 +159,14 @@ def _names(name: str) -> Reader:
 def _entities(value: Any, context: Context) -> Mapping[str, Any]:
     selectors = read_selectors(value, context)
     for selector in selectors:
-        _check_pattern(selector.id_pattern)
+        if selector.id_pattern:
+            check_pattern(selector.id_pattern, "idPattern")
     return {
         "entities": [
             {"types": selector.types, "ids": selector.ids, "id_pattern": selector.id_pattern}
             for selector in selectors
         ]
     }
-
-
-def _check_pattern(pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise _wrong("idPattern", pattern, f"is not a regular expression: {error}", "Mend it") from None
 
 
 def _q(value: Any, context: Context) -> Mapping[str, Any]:

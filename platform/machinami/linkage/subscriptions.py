@@ -1,5 +1,7 @@
 """Which subscriptions a change concerns (clause 5.8.6), found inside the transaction that writes it."""
 
+import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,21 +10,27 @@ import msgspec
 from msgspec import convert
 from sqlalchemy import Connection
 
+from machinami.errors import MachinamiError, TooComplexQuery
 from machinami.linkage.types import selects
 from machinami.model import Entity, format_time
 from machinami.ngsild.context import Context, Term
 from machinami.ngsild.geo import GeoQuery, parse_geo
 from machinami.ngsild.matching import matches
+from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.q import parse_q
 from machinami.ngsild.query import Node
 from machinami.ngsild.times import parse_time
 from machinami.store.queries import EntitySelector
 from machinami.store.queries_subscription import (
+    Due,
     StoredSubscription,
     fetch_all_subscriptions,
     fingerprint,
     insert_notifications,
+    write_status,
 )
+
+log = logging.getLogger(__name__)
 
 DEFAULT_TRIGGERS = frozenset({"attributeCreated", "attributeUpdated"})
 _ATTRIBUTE_TRIGGERS = frozenset({"attributeCreated", "attributeUpdated", "attributeDeleted"})
@@ -34,6 +42,10 @@ TRIGGERS = {
 
 ENTITIES_A_NOTIFICATION = 100
 """Entities changed by one transaction that share a notification; an entity's next change has its own."""
+
+
+MATCH_SECONDS = 1.0
+"""Processor time that one subscription may take of one transaction."""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,9 +102,20 @@ class Index:
         rules = dict[int, list[Rule]]()
         for stored in fetch_all_subscriptions(connection):
             if stored.document.get("isActive", True):
-                rules.setdefault(stored.tenant, []).append(compile_rule(stored))
+                self._add(rules, stored)
         self._state = (current, rules)
         return rules
+
+    def _add(self, rules: dict[int, list[Rule]], stored: StoredSubscription) -> None:
+        try:
+            rules.setdefault(stored.tenant, []).append(compile_rule(stored))
+        except MachinamiError as error:  # written by another version; the others, and all writes, go on
+            log.error("subscription %s is passed over: %s", stored.id, error)
+
+    def pause(self, tenant: int, rule: Rule) -> None:
+        """Match this rule no more, until a subscription is changed."""
+        known, rules = self._state
+        self._state = (known, {**rules, tenant: [each for each in rules[tenant] if each is not rule]})
 
 
 _index = Index()
@@ -103,20 +126,41 @@ def match(connection: Connection, written: Sequence[Written]) -> None:
     if not written:
         return
     rules = _index.rules(connection)
-    now = datetime.now(UTC)
     rows = [
         {"tenant": tenant, "subscription_id": rule.subscription_id, "entities": part}
         for tenant in {item.tenant for item in written} & rules.keys()
         for rule in rules[tenant]
-        for part in _parts(_concerned(rule, [item for item in written if item.tenant == tenant], now))
+        for part in _parts(_matched(connection, rule, [item for item in written if item.tenant == tenant]))
     ]
     if rows:
         insert_notifications(connection, rows)
 
 
+def _matched(connection: Connection, rule: Rule, written: Sequence[Written]) -> Sequence[dict[str, Any]]:
+    """What is to be notified. A rule that costs too much is paused: it must hold up no writer."""
+    now = datetime.now(UTC)
+    try:
+        return list(_concerned(rule, written, now))
+    except TooComplexQuery as error:
+        tenant = written[0].tenant
+        log.warning("subscription %s is paused until one is changed: %s", rule.subscription_id, error)
+        _index.pause(tenant, rule)
+        due = Due(tenant=tenant, subscription_id=rule.subscription_id)
+        failure = {"status": "failed", "lastFailure": format_time(now)}
+        write_status(connection, due, counters=("timesFailed",), members=failure)
+        return ()
+
+
 def compile_rule(stored: StoredSubscription) -> Rule:
-    """A stored subscription, ready for matching."""
+    """A stored subscription, ready for matching.
+
+    Raises:
+        MachinamiError: it cannot be read, because a version with other rules has stored it.
+    """
     document = stored.document
+    for selector in document.get("entities", ()):
+        if selector["id_pattern"]:
+            check_pattern(selector["id_pattern"], "idPattern")
     triggers = [TRIGGERS[name] for name in document.get("notificationTrigger", ())]
     return Rule(
         subscription_id=stored.id,
@@ -149,7 +193,11 @@ def entity_document(entity: Entity, attributes: Iterable[str] = ()) -> dict[str,
 
 
 def _concerned(rule: Rule, written: Sequence[Written], now: datetime) -> Iterator[dict[str, Any]]:
+    deadline, busy = time.perf_counter() + MATCH_SECONDS, time.thread_time() + MATCH_SECONDS
     for item in written:
+        # The time of this thread's own work is what counts, but it is dearer to ask for.
+        if time.perf_counter() > deadline and time.thread_time() > busy:
+            raise TooComplexQuery("its query takes too long", cure="Narrow it by type, or simplify q")
         entity = item.after or item.before
         if entity is not None and rule.concerns(item, entity, now):
             yield _notified(item, entity, rule)

@@ -6,6 +6,7 @@ from itertools import product
 
 from machinami.errors import BadRequestData
 from machinami.model import Entity
+from machinami.ngsild.patterns import found
 from machinami.store.queries import EntitySelector, TypeSelection
 
 EVERY_TYPE = "*"
@@ -91,12 +92,16 @@ def has_types(types: Iterable[str], selection: TypeSelection) -> bool:
 
 
 def selects(selector: EntitySelector, entity: Entity) -> bool:
-    """Whether the selector means the entity; what the database answers for many, here for one."""
+    """Whether the selector means the entity; what the database answers for many, here for one.
+
+    Raises:
+        TooComplexQuery: its pattern takes too long.
+    """
     if not has_types(entity.types, selector.types):
         return False
     if selector.ids:
         return entity.id in selector.ids
-    return not selector.id_pattern or re.search(selector.id_pattern, entity.id) is not None
+    return not selector.id_pattern or found(selector.id_pattern, entity.id)
 
 
 def format_types(selection: Sequence[Sequence[str]], compact: Callable[[str], str]) -> str:
