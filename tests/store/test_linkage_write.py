@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from machinami.errors import AlreadyExists, NotFound
 from machinami.linkage.write import Batch, Linkage
-from machinami.model import Change, Instance, Message, Operation, Rejection
+from machinami.model import Change, Instance, Layout, Measurement, Message, Operation, Rejection
 from machinami.store.intake import PositionLost, Progress, read_counters
 from sqlalchemy import Engine, text
 
@@ -181,3 +181,73 @@ def test_bounds_follow_the_location(linkage: Linkage, engine: Engine) -> None:
     line = {"type": "LineString", "coordinates": [[151.5, 30.5], [151.6, 30.4]]}
     linkage.apply([change(attributes={LOCATION: [{"type": "GeoProperty", "value": line}]})])
     assert rows(engine, "SELECT bounds::text FROM entity") == [("(151.6,30.5),(151.5,30.4)",)]
+
+
+DEPTH = "https://uri.etsi.org/ngsi-ld/default-context/depth"
+LAYOUT = Layout(slots=((LEVEL, ""), (DEPTH, "")), units=("MTR", ""))
+
+
+def measurement(value: float, minute: int = 0, layout: Layout = LAYOUT) -> Measurement:
+    moment = datetime(2026, 1, 1, 0, minute, tzinfo=UTC)
+    return Measurement(
+        entity_id=ID,
+        types=(GAUGE,),
+        layout=layout,
+        values=[value] * len(layout.slots),
+        observed_at=moment,
+        observed_text=moment.isoformat().replace("+00:00", "Z"),
+    )
+
+
+EVERYTHING = (
+    "SELECT attribute, observed_at, number, document, unit_code FROM series JOIN observation USING (series)"
+)
+ACTIONS = st.one_of(
+    st.builds(measurement, st.integers(0, 3), st.integers(0, 9)),
+    st.builds(
+        measurement,
+        st.integers(0, 3),
+        st.integers(0, 9),
+        st.just(Layout(slots=((LEVEL, ""),), units=("CMT",))),
+    ),
+    st.builds(lambda value, minute: change(level(value, minute)), st.integers(0, 3), st.integers(0, 9)),
+    st.just(change(operation=Operation.DELETE, attributes={})),
+    st.just(change(operation=Operation.DELETE_ATTRIBUTE, attributes={DEPTH: []})),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(batches=st.lists(st.lists(ACTIONS, max_size=6), max_size=4))
+def test_a_measurement_is_what_its_change_says(
+    engine: Engine, batches: list[list[Change | Measurement]]
+) -> None:
+    left: list[object] = []
+    for spelled in (False, True):
+        with engine.begin() as connection:
+            connection.execute(text("TRUNCATE observation, entity, series"))
+        linkage = Linkage(engine)
+        for batch in batches:
+            linkage.apply([m.change if spelled and isinstance(m, Measurement) else m for m in batch])
+        state = "SELECT attributes #- ARRAY['a'], types FROM entity"
+        left.append((sorted(map(str, rows(engine, EVERYTHING))), without_stamps(rows(engine, state))))
+    assert left[0] == left[1]
+
+
+def without_stamps(found: Sequence[tuple[object, ...]]) -> list[object]:
+    stamps = {"createdAt", "modifiedAt"}
+    return [
+        (
+            {
+                name: [{k: v for k, v in i.items() if k not in stamps} for i in all_]
+                for name, all_ in document.items()
+            },
+            kinds,
+        )
+        for document, kinds in found
+    ]  # type: ignore[attr-defined] # documents
+
+
+def test_many_measurements_of_one_entity_leave_the_newest(linkage: Linkage, engine: Engine) -> None:
+    linkage.apply([measurement(n, minute) for n, minute in ((1, 1), (5, 5), (3, 3))])
+    assert rows(engine, f"SELECT attributes->'{LEVEL}'->0->'value' FROM entity") == [(5,)]
+    assert len(rows(engine, HISTORY)) == 6

@@ -12,7 +12,7 @@ from machinami.connect.discovery import Connector, discover, find_master
 from machinami.connect.masters import read_master
 from machinami.errors import InvalidRequest, MachinamiError, NotFound
 from machinami.linkage.write import Linkage
-from machinami.model import Change, Mapped, Rejection
+from machinami.model import Change, Mapped, Measurement, Rejection
 from machinami.settings import database_address
 from machinami.store.engine import open_engine
 
@@ -82,7 +82,7 @@ def _mapping_named(connectors: Mapping[str, Connector], master: str) -> str:
 def _load(linkage: Linkage, connectors: Mapping[str, Connector], name: str, path: Path) -> int:
     """Import one file; the number of cells and rows refused."""
     rule = find_master(connectors, name)
-    changes: list[Change] = []
+    changes: list[Change | Measurement] = []
     loaded = refused = 0
     for mapped in read_master(rule, _content(path)):
         changes += mapped.changes
@@ -101,7 +101,7 @@ def _content(path: Path) -> bytes:
         raise NotFound(f"cannot read {path}: {error.strerror}", field="file", value=str(path)) from error
 
 
-def _store(linkage: Linkage, changes: list[Change]) -> int:
+def _store(linkage: Linkage, changes: list[Change | Measurement]) -> int:
     stored = 0
     for outcome in linkage.apply(changes):
         if isinstance(outcome, MachinamiError):

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from machinami.connect.attributes import compile_attributes, read_attributes
+from machinami.connect.attributes import compile_attributes, numbers_layout, read_attributes
 from machinami.connect.discovery import Connector
 from machinami.connect.formats import decoder
-from machinami.connect.paths import Document, compile_path
+from machinami.connect.paths import ABSENT, Document, compile_path
 from machinami.connect.privacy import Pseudonyms, compile_hide
 from machinami.connect.reasons import Defects, reject
 from machinami.connect.templates import Names, places, uri_template
@@ -14,7 +14,7 @@ from machinami.connect.times import FUTURE, compile_clock
 from machinami.connect.topics import topic_names
 from machinami.connect.words import MessageRule
 from machinami.errors import BadRequestData
-from machinami.model import Change, Mapped, Message, Operation, Rejection
+from machinami.model import Change, Mapped, Measurement, Message, Operation, Rejection
 from machinami.ngsild.context import CORE
 
 
@@ -40,6 +40,8 @@ class MessageMapper:
         self.identify = uri_template(rule.id, names)
         self.id_is_in_topic = set(places(rule.id)) <= set(names)
         self.readers = compile_attributes(rule.attributes)
+        self.layout = numbers_layout(self.readers, rule.attributes)
+        self.reads = [reader.read for reader in self.readers]
 
     def entity_id(self, names: Names) -> str | None:
         """The entity's URI where the topic alone gives it; raises BadRequestData."""
@@ -47,7 +49,7 @@ class MessageMapper:
 
     def map(self, message: Message, names: Names, entity_id: str | None) -> Mapped:
         """Map one message."""
-        changes: list[Change] = []
+        changes: list[Change | Measurement] = []
         defects = Defects()
         try:
             for document in self.decode(message.topic, message.payload):
@@ -83,7 +85,7 @@ class MessageMapper:
         names: Names,
         entity_id: str | None,
         defects: list[BadRequestData],
-    ) -> Change | None:
+    ) -> Change | Measurement | None:
         if self.conditions:
             self.check(document)
         moment, observed_at = self.clock(document, received_at)
@@ -91,6 +93,18 @@ class MessageMapper:
             self.hide(document, moment)
         if entity_id is None:
             entity_id = self.identify(document, names)
+        if self.layout is not None:
+            values = self._numbers(document)
+            if values is not None:
+                return Measurement(
+                    entity_id=entity_id,
+                    types=self.types,
+                    layout=self.layout,
+                    values=values,
+                    observed_at=moment,
+                    observed_text=observed_at,
+                    tenant=self.tenant,
+                )
         attributes = read_attributes(self.readers, document, observed_at, defects)
         if not attributes:
             return None
@@ -102,6 +116,14 @@ class MessageMapper:
             tenant=self.tenant,
             only_newer=True,
         )
+
+    def _numbers(self, document: Document) -> list[float] | None:
+        """All values, where every one is there and sound; else they are read again one by one."""
+        try:
+            values = [read(document) for read in self.reads]
+        except BadRequestData:
+            return None
+        return None if ABSENT in values else values
 
     def _reject(
         self, defects: Sequence[BadRequestData], message: Message, *, partial: bool

@@ -16,7 +16,7 @@ from machinami.connect.discovery import Connector
 from machinami.connect.dry_run import DRY_SECRET
 from machinami.connect.router import Router
 from machinami.errors import SetupError
-from machinami.model import Attributes, Change, Message, Rejection
+from machinami.model import Attributes, Change, Measurement, Message, Rejection
 from machinami.ngsild.context import CORE
 
 
@@ -98,7 +98,7 @@ def _expand(change: ExpectedChange) -> tuple[str, tuple[str, ...], Attributes]:
     return change.id, (CORE.expand_type(change.type),), attributes
 
 
-def _plain(change: Change) -> tuple[str, tuple[str, ...], Attributes]:
+def _plain(change: Change | Measurement) -> tuple[str, tuple[str, ...], Attributes]:
     return change.entity_id, change.types, change.attributes
 
 

@@ -10,7 +10,17 @@ from math import isfinite
 from typing import TypeAlias
 
 from machinami.errors import AlreadyExists, MachinamiError, NotFound
-from machinami.model import Attributes, Change, Entity, Instance, Operation, Outcome, format_time
+from machinami.model import (
+    Attributes,
+    Change,
+    Entity,
+    Instance,
+    Layout,
+    Measurement,
+    Operation,
+    Outcome,
+    format_time,
+)
 
 Slot: TypeAlias = tuple[str, str]
 """(expanded attribute name, dataset id or ''): where one instance at a time is current."""
@@ -36,23 +46,68 @@ class Draft:
         self.types = before.types if before else ()
         self.scope = before.scope if before else ()
         self.history: list[Observation] = []
+        self.measured: list[Measurement] = []
         self.moments: list[datetime] = []
         self.written: dict[Slot, None] = {}
         self.removed: dict[str, None] = {}
         self._before = _slots(before.attributes) if before else {}
         self._current = self._before.copy()
         self._newest: dict[Slot, datetime] = {}
+        self._measures: Layout | None = None
+        self._measuring = Outcome(entity_id=entity_id)
         self._text = ""
         self._moment = now
 
-    def apply(self, change: Change) -> Outcome | MachinamiError:
+    def apply(self, change: Change | Measurement) -> Outcome | MachinamiError:
         """Apply one change; errors are given back, not raised, and leave the draft as it was."""
+        if isinstance(change, Measurement):
+            if self._measures is None or change.layout is not self._measures:
+                return self._begin_measuring(change)
+            self.measured.append(change)
+            return self._measuring
+        if self._measures is not None:
+            self._spell_out()
         return _OPERATIONS[change.operation](self, change)
+
+    def _begin_measuring(self, first: Measurement) -> Outcome:
+        """Measurements of one layout are put aside: only the newest becomes current, once, at the end."""
+        if self._measures is not None or self.history or self.removed:
+            self._spell_out()
+            return _merge(self, first.change)
+        updated = tuple(name for name, _ in first.layout.slots)
+        created, self.exists = not self.exists, True
+        self._measures = first.layout
+        self._measuring = Outcome(entity_id=self.entity_id, updated=updated)
+        self.measured.append(first)
+        if first.types != self.types:
+            _describe(self, first.change)
+        return Outcome(entity_id=self.entity_id, created=created, updated=updated)
+
+    def _spell_out(self) -> None:
+        """Something else happens to this entity in the batch: order matters, so all goes one way."""
+        measured, self.measured, self._measures = self.measured, [], None
+        for item in measured:
+            self.write(item.attributes, item.attributes, only_newer=True)
+
+    def _settle(self) -> None:
+        """Make the newest measurement current."""
+        newest = None
+        for item in self.measured:
+            if newest is None or item.observed_at >= newest.observed_at:
+                newest = item
+        if newest is None:
+            return
+        for place, slot in enumerate(newest.layout.slots):
+            if slot not in self._current or self._is_newer(slot, newest.observed_at):
+                self._current[slot] = newest.instance(place)
+                self.written[slot] = None
 
     @property
     def touched(self) -> bool:
         """Whether anything was done to it at all."""
-        return bool(self.written or self.removed) or self.exists is not (self.before is not None)
+        return bool(self.written or self.removed or self.measured) or self.exists is not (
+            self.before is not None
+        )
 
     def has(self, name: str) -> bool:
         """Whether the entity has this attribute now."""
@@ -110,10 +165,18 @@ class Draft:
         """Names of the attributes written or removed."""
         return tuple(dict.fromkeys([*(slot[0] for slot in self.written), *self.removed]))
 
+    def units(self) -> Iterable[tuple[Slot, str]]:
+        """Every slot that history is written to, with the unit of its numbers; some more than once."""
+        if self._measures is not None:
+            yield from zip(self._measures.slots, self._measures.units, strict=True)
+        for slot, _, _, instance in self.history:
+            yield slot, instance.get("unitCode", "")
+
     def finish(self) -> Entity | None:
         """The entity as the batch leaves it; None when it is deleted."""
         if not self.exists:
             return None
+        self._settle()
         stamp = format_time(self.now)
         attributes: Attributes = {}
         for slot, instance in self._current.items():

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from machinami.errors import MachinamiError, Unavailable
 from machinami.linkage.merge import Draft
 from machinami.linkage.subscriptions import Written, match
-from machinami.model import DEFAULT_TENANT, Change, Entity, Message, Outcome, Rejection
+from machinami.model import DEFAULT_TENANT, Change, Entity, Measurement, Message, Outcome, Rejection
 from machinami.store.engine import translate
 from machinami.store.entities import (
     EntityKey,
@@ -27,7 +27,16 @@ from machinami.store.entities import (
     notify,
     update_entities,
 )
-from machinami.store.history import Found, Rows, SeriesCatalog, Slot, Stored, Wanted, write_observations
+from machinami.store.history import (
+    Found,
+    Rows,
+    Series,
+    SeriesCatalog,
+    Slot,
+    Stored,
+    Wanted,
+    write_observations,
+)
 from machinami.store.intake import Counters, Progress, advance, read_counters, write_quarantine
 from machinami.store.partitions import Month, Partitions, month_of
 from machinami.store.tenants import tenant_number
@@ -59,7 +68,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         progress: where this brings the stream; None for changes that come from no stream.
     """
 
-    changes: Sequence[Change]
+    changes: Sequence[Change | Measurement]
     rejected: Sequence[tuple[Message, Sequence[Rejection]]] = ()
     progress: Progress | None = None
 
@@ -79,7 +88,7 @@ class Linkage:
         self._catalog = SeriesCatalog()
         self._partitions = Partitions()
 
-    def apply(self, changes: Sequence[Change]) -> Sequence[Outcome | MachinamiError]:
+    def apply(self, changes: Sequence[Change | Measurement]) -> Sequence[Outcome | MachinamiError]:
         """Apply changes of an API request. See `commit`."""
         return self.commit(Batch(changes=changes)).outcomes
 
@@ -122,6 +131,12 @@ class Linkage:
 
     def _check_months(self, drafts: Drafts) -> None:
         months = {month_of(moment) for draft in drafts.values() for moment in draft.moments}
+        # Not month_of: these are in UTC already, and there are many.
+        months |= {
+            (item.observed_at.year, item.observed_at.month)
+            for draft in drafts.values()
+            for item in draft.measured
+        }
         if missing := self._partitions.missing(months):
             raise _MonthsMissing(missing)
 
@@ -130,9 +145,9 @@ class Linkage:
         wanted: dict[EntityKey, dict[Slot, str]] = {}
         for key, draft in drafts.items():
             known = self._catalog.of(key)
-            for slot, _, _, instance in draft.history:
+            for slot, unit in draft.units():
                 if slot not in known:
-                    wanted.setdefault(key, {}).setdefault(slot, instance.get("unitCode", ""))
+                    wanted.setdefault(key, {}).setdefault(slot, unit)
         return wanted
 
     def _rows(self, drafts: Drafts, found: Found) -> Rows:
@@ -140,12 +155,28 @@ class Linkage:
         for key, draft in drafts.items():
             known = self._catalog.of(key)
             series = {**known, **found[key]} if key in found else known
+            if draft.measured:
+                _measured_rows(rows, draft.measured, series)
             for slot, moment, number, instance in draft.history:
                 home = series[slot]
                 # A number stands bare only in its series' own unit; in another the whole instance says which.
                 bare = number is not None and instance.get("unitCode", "") == home.unit_code
                 rows.add(home, moment, number if bare else None, None if bare else instance)
         return rows
+
+
+def _measured_rows(rows: Rows, measured: Sequence[Measurement], series: Mapping[Slot, Series]) -> None:
+    layout = measured[0].layout
+    homes = [series[slot] for slot in layout.slots]
+    if any(home.unit_code != unit for home, unit in zip(homes, layout.units, strict=True)):
+        for item in measured:
+            for place, home in enumerate(homes):
+                bare = home.unit_code == layout.units[place]
+                value = item.values[place] if bare else None
+                rows.add(home, item.observed_at, value, None if bare else item.instance(place))
+        return
+    for item in measured:
+        rows.add_numbers(homes, item.observed_at, item.values)
 
 
 def _tenants(connection: Connection, batch: Batch) -> dict[str, int]:
@@ -156,7 +187,7 @@ def _tenants(connection: Connection, batch: Batch) -> dict[str, int]:
 
 
 def _draft(
-    connection: Connection, changes: Sequence[Change], tenants: Mapping[str, int], now: datetime
+    connection: Connection, changes: Sequence[Change | Measurement], tenants: Mapping[str, int], now: datetime
 ) -> tuple[Drafts, list[Outcome | MachinamiError]]:
     keys = [(tenants[change.tenant], change.entity_id) for change in changes]
     found = lock_entities(connection, keys) if keys else {}

@@ -1,6 +1,6 @@
 """History: series numbers and observations, stored once whatever is sent twice. Inside a transaction."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias
 
@@ -131,6 +131,16 @@ class Rows:
             self.fresh.append(row)
         else:
             self.suspect[series.number, moment] = row
+
+    def add_numbers(self, homes: Sequence[Series], moment: datetime, values: Sequence[float]) -> None:
+        """Take in one number for each of several series, observed at the same time."""
+        fresh, suspect = self.fresh, self.suspect
+        for home, value in zip(homes, values, strict=True):
+            if moment > home.newest:
+                home.newest = moment
+                fresh.append((home.number, moment, value, None))
+            else:
+                suspect[home.number, moment] = (home.number, moment, value, None)
 
     def all(self) -> Collection[Row]:
         """Everything, each (series, time) once, the later of two kept."""
