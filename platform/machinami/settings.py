@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,13 @@ def _secrets_dir() -> str | None:
     return folder if Path(folder).is_dir() else None
 
 
+class Durability(StrEnum):
+    """What an acknowledged message survives in the embedded broker's log, before it is committed."""
+
+    CRASH = "crash"  # any killed process; a power cut takes the last second at most
+    POWER_LOSS = "power-loss"  # that too: each message is on disk before it is acknowledged
+
+
 class Settings(BaseSettings):
     """Settings of all roles: the command line wins, then MACHINAMI_… variables, secret files, machinami.toml.
 
@@ -59,6 +67,7 @@ class Settings(BaseSettings):
     stream_max_age_hours: int = 24
     stream_keep_messages: int = 10_000
     stream_replicas: int = Field(default=1, ge=1, le=5)
+    durability: Durability = Durability.CRASH
     batch_messages: int = 5_000
     query_timeout: float = 30.0
 

@@ -55,6 +55,7 @@ def up(
         database_url=settings.database_url,
         simulate=simulate if simulator else None,
         stream_max_bytes=settings.stream_max_bytes,
+        durability=settings.durability,
     )
     run_city(plan, Screen())
 

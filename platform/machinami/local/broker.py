@@ -25,6 +25,7 @@ import msgspec
 from machinami.errors import SetupError, Unavailable
 from machinami.local.ports import LOOPBACK, answers, free_ports
 from machinami.local.process import Pause, Program, bound_log, last_lines, lock_folder, start, stop
+from machinami.settings import Durability
 
 USER = "city"
 """NATS user of the city's own processes."""
@@ -44,8 +45,7 @@ _DEVICE_RIGHTS = {
     "publish": {"deny": ["$JS.>", "$SYS.>", "$MQTT.>"]},
     "subscribe": {"deny": ["$JS.>", "$SYS.>", "$MQTT.msgs.>", "$MQTT.sess.>", "$MQTT.rmsgs.>"]},
 }
-_SYNC_INTERVAL = "1s"
-"""A killed server loses nothing; a machine that loses power loses at most this much of the log."""
+_SYNC_INTERVAL = {Durability.CRASH: "1s", Durability.POWER_LOSS: "always"}
 
 
 class StreamEnd(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,14 @@ class Broker:
         store_bytes: disk space for all streams; more than any one stream may take.
     """
 
-    def __init__(self, data_dir: Path, *, mqtt_port: int = 0, store_bytes: int = 10 * 2**30) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        mqtt_port: int = 0,
+        store_bytes: int = 10 * 2**30,
+        durability: Durability = Durability.CRASH,
+    ) -> None:
         self.name = "broker"
         self.metrics = ""
         self.data_dir = data_dir.absolute()
@@ -83,6 +90,7 @@ class Broker:
         self.process: subprocess.Popen[bytes] | None = None
         self.monitor_port = ports[2]
         self._store_bytes = store_bytes
+        self._durability = durability
         self._folder = self.data_dir / "stream"
 
     @property
@@ -215,7 +223,7 @@ class Broker:
                 "store_dir": str(self._folder),
                 "max_memory_store": 64 * 2**20,
                 "max_file_store": self._store_bytes,
-                "sync_interval": _SYNC_INTERVAL,
+                "sync_interval": _SYNC_INTERVAL[self._durability],
             },
             "accounts": {
                 "CITY": {"jetstream": "enabled", "users": [{"user": USER, "password": self.password}, device]}

@@ -20,7 +20,7 @@ from machinami.local.screen import Screen
 from machinami.local.state import CityStatus, RoleStatus, State, orphans, remove_state, write_state
 from machinami.local.supervisor import Service, StopRequested, Supervisor
 from machinami.local.worker import Worker, run_to_end
-from machinami.settings import CITY_FILE, City, write_city
+from machinami.settings import CITY_FILE, City, Durability, write_city
 
 _TICK = 0.1  # seconds between two looks at the roles
 _STATUS_SECONDS = 1.0
@@ -37,6 +37,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         database_url: an external PostgreSQL; None: the embedded one.
         simulate: options of the simulator; None: no simulator.
         stream_max_bytes: disk space for messages that are not committed yet.
+        durability: what they survive.
     """
 
     data_dir: Path
@@ -45,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None = None
     simulate: Sequence[str] | None = ()
     stream_max_bytes: int = 8 * 2**30
+    durability: Durability = Durability.CRASH
 
 
 def run_city(plan: Plan, screen: Screen) -> None:
@@ -95,7 +97,10 @@ class _Run:
         plan, pause = self._plan, self._supervisor.pause
         url = self._start_database()
         broker = Broker(
-            plan.data_dir, mqtt_port=plan.mqtt_port, store_bytes=plan.stream_max_bytes + _STREAM_RESERVE
+            plan.data_dir,
+            mqtt_port=plan.mqtt_port,
+            store_bytes=plan.stream_max_bytes + _STREAM_RESERVE,
+            durability=plan.durability,
         )
         try:
             broker.start(pause, devices=False)

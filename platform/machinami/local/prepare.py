@@ -4,11 +4,15 @@ The supervisor runs this as a child, because the stream client has threads and t
 """
 
 import asyncio
+import logging
 
 from machinami.settings import Settings, database_address, stream_address
-from machinami.store.engine import open_engine
+from machinami.store.engine import Engine, open_engine
+from machinami.store.intake import read_counters
 from machinami.store.migrate import migrate
-from machinami.stream.client import StreamLimits, open_stream
+from machinami.stream.client import MessageStream, StreamLimits, open_stream
+
+logger = logging.getLogger(__name__)
 
 
 def prepare_city(settings: Settings) -> None:
@@ -18,16 +22,31 @@ def prepare_city(settings: Settings) -> None:
         SetupError: the migration takes long, and is to be run by command.
         Unavailable: database or broker do not answer.
     """
-    address, password = stream_address(settings)
     engine = open_engine(database_address(settings))
     try:
         migrate(engine, at_start=True)
+        asyncio.run(_make_stream(settings, engine))
     finally:
         engine.dispose()
-    asyncio.run(_make_stream(settings, address, password))
 
 
-async def _make_stream(settings: Settings, address: str, password: str) -> None:
+async def _make_stream(settings: Settings, engine: Engine) -> None:
+    address, password = stream_address(settings)
     limits = StreamLimits(size=settings.stream_max_bytes, replicas=settings.stream_replicas)
-    async with open_stream(address, password, limits):
-        pass
+    async with open_stream(address, password, limits) as stream:
+        await _count_on(stream, engine)
+
+
+async def _count_on(stream: MessageStream, engine: Engine) -> None:
+    """Let the stream's numbers go on behind the position in the database.
+
+    A power cut may take the end of the log, and with it numbers of messages that are committed already. Given
+    again, to messages that come now, they would lie below the position, where nobody reads.
+    """
+    state = await stream.state()
+    position = read_counters(engine, state.name).sequence
+    if state.last < position:
+        logger.warning(
+            "the log ends at %d, before %d, which is committed: power was cut", state.last, position
+        )
+        await stream.forget(position)

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from machinami.errors import Unavailable
 from machinami.local.broker import Broker
+from machinami.settings import Durability
 from machinami.stream.client import StreamLimits, StreamState, open_stream
 
 
@@ -55,6 +56,13 @@ async def test_the_stream_is_named_as_its_readers_name_it(tmp_path: Path):
         assert (broker.messages().name, broker.messages().last) == ("$MQTT_msgs", 0)
         state = await make_stream(broker)
         assert broker.messages().name == state.name
+
+
+@pytest.mark.parametrize("durability", Durability)
+def test_the_server_syncs_as_often_as_it_is_told(tmp_path: Path, durability: Durability):
+    with Broker(tmp_path, durability=durability) as broker:
+        found = broker._monitor("/varz")["jetstream"]["config"]
+    assert found.get("sync_always", False) is (durability is Durability.POWER_LOSS)
 
 
 async def test_what_a_device_was_acknowledged_is_in_the_stream(broker: Broker):
