@@ -4,21 +4,26 @@ import os
 import platform
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import psutil
 import typer
+from machinami.local.database import EmbeddedDatabase
 
 from machinami_loadtests.bench import Report, Size, bench_ingest
+from machinami_loadtests.storage_bench import Result as StorageResult
+from machinami_loadtests.storage_bench import Size as StorageSize
+from machinami_loadtests.storage_bench import bench_storage
 
 app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Holds the help text; other benches join `ingest`."""
+    """Holds the help text."""
 
 
 @app.command()
@@ -48,6 +53,33 @@ def ingest(
     else:
         _print(report)
     raise typer.Exit(1 if report.lost or report.doubled else 0)
+
+
+@app.command()
+def storage(
+    series: Annotated[int, typer.Option(help="Series, of one number each.", min=1)] = 200,
+    days: Annotated[int, typer.Option(help="Days of history.", min=2, max=3650)] = 30,
+    step: Annotated[float, typer.Option(help="Seconds between two numbers of a series.", min=0.1)] = 60,
+    database: Annotated[
+        str | None, typer.Option(help="Measure this server instead of the embedded one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Bytes of history, of rollups and of compressed history, and the time that aggregates take from each.
+
+    It fills a database of its own on the server and drops it in the end.
+    """
+    size = StorageSize(series=series, days=days, step=step)
+    with ExitStack() as stack:
+        if database is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="machinami-bench-"))
+            database = stack.enter_context(EmbeddedDatabase(Path(folder))).url
+        result = bench_storage(database, size, _say)
+    if as_json:
+        document = {**msgspec.structs.asdict(result), "machine": machine()}
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    else:
+        _print_storage(result)
 
 
 def machine() -> dict[str, object]:
@@ -88,4 +120,19 @@ def _print(report: Report) -> None:
     print(
         f"lost {report.lost}, doubled {report.doubled} of {report.messages:,} messages and the latency run's"
     )
+    print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))
+
+
+def _print_storage(result: StorageResult) -> None:
+    columns = result.size_compressed
+    print(f"{result.server}, {result.rows:,} rows")
+    print(f"history      {result.size / 2**20:>10,.1f} MiB  {result.size / result.rows:.1f} bytes a row")
+    if columns:
+        print(f"in columns   {columns / 2**20:>10,.1f} MiB  {result.size / columns:.1f} : 1")
+    for name, rollup in result.rollups.items():
+        print(f"{name:<13}{rollup / 2**20:>10,.1f} MiB")
+    print(f"rollups made in {result.refresh_seconds:.1f} s; nothing new: {result.idle_refresh_seconds:.2f} s")
+    for asked in result.questions:
+        compressed = "" if asked.columns is None else f", from columns {asked.columns:.1f} ms"
+        print(f"{asked.name}: from rows {asked.rows:.1f} ms, from rollups {asked.rollups:.1f} ms{compressed}")
     print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))

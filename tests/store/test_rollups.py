@@ -88,7 +88,7 @@ def new_series() -> Callable[[], int]:
     return lambda: next(numbers)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rounds=ROUNDS, span=SPANS, width=WIDTHS, origin=ORIGINS)
 def test_aggregates_say_what_the_history_says(
     engine: Engine,

@@ -34,8 +34,9 @@ _MONTHS_AHEAD = 3
 _LOCK = 0x6B656570  # "keep": one round at a time, whoever starts it
 _STOP_SECONDS = 1.0
 
-# Dropping a partition needs the whole table for a moment: rather wait a minute than queue writers.
-_PATIENCE = "SET lock_timeout = '2s'"
+# Dropping a partition needs the whole table for a moment: rather wait a minute than queue writers. Power loss
+# may take the last moment's commits with all that follow them: the next round does them again.
+_MANNERS = "SET lock_timeout = '2s'; SET synchronous_commit = off"
 
 _SUMMARIZE = text(
     "SELECT brin_summarize_new_values(x.indexrelid) FROM pg_inherits i"
@@ -64,10 +65,10 @@ def maintain(engine: Engine, now: datetime | None = None) -> Round | None:
         if not connection.execute(select(func.pg_try_advisory_lock(_LOCK))).scalar_one():
             return None
         try:
-            connection.exec_driver_sql(_PATIENCE)
+            connection.exec_driver_sql(_MANNERS)
             return _round(connection, now or datetime.now(UTC))
         finally:
-            connection.invalidate()  # close it: back in the pool it would still have lock and patience
+            connection.invalidate()  # close it: back in the pool it would still have lock and manners
 
 
 def _round(connection: Connection, now: datetime) -> Round:
