@@ -59,6 +59,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         for first in range(0, self.messages, self.devices):
             yield from (first + device for device in devices if first + device < self.messages)
 
+    def shares(self, connections: int) -> list[float]:
+        """Each connection's part of the messages: that of its devices."""
+        return [len(range(line, self.devices, connections)) / self.devices for line in range(connections)]
+
     def packets(self, line: int, connections: int, qos: int = 1) -> Iterator[bytes]:
         """PUBLISH packets of one connection, made as they are asked for.
 

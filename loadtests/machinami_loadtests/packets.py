@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 KEEP_ALIVE = 60  # seconds
 LAST_ID = 65_535
@@ -29,9 +30,10 @@ class Heads(dict[int, bytes]):
         return head
 
 
-def identities(qos: int = 1) -> list[bytes]:
+@cache
+def identities(qos: int = 1) -> tuple[bytes, ...]:
     """The packet ids as they are written, in order; QoS 0 carries none."""
-    return [struct.pack(">H", number + 1) if qos else b"" for number in range(LAST_ID)]
+    return tuple(struct.pack(">H", number + 1) if qos else b"" for number in range(LAST_ID))
 
 
 def publish(topic: str, payload: bytes, packet_id: int, qos: int = 1) -> bytes:

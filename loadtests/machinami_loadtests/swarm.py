@@ -71,6 +71,7 @@ def swarm(
     name: str = "swarm",
     qos: int = 1,
     rate: float | None = None,
+    shares: Sequence[float] | None = None,
     seconds: float | None = None,
     window: int = 4_096,
     user: str = "",
@@ -82,6 +83,7 @@ def swarm(
     Args:
         batches: packets for each connection, from `packets.publishes` or a generator like it.
         rate: messages/s over all connections; None is as fast as acknowledgements allow.
+        shares: each connection's part of the rate; None is the same for all.
         seconds: when to stop sending although there is more; None sends everything.
         window: unacknowledged messages a connection may have at most; below 65,535.
         journals: where to write, one for each connection, for who wants to look on.
@@ -90,14 +92,16 @@ def swarm(
         SwarmError: see there.
     """
     journals = journals or [Journal() for _ in batches]
+    shares = shares or [1 / len(batches) for _ in batches]
+    speeds = [None if rate is None else rate * share for share in shares]
     greetings = [packets.connect(f"{name}-{number}", user, password) for number in range(len(batches))]
     with ExitStack() as stack:
         lines = [
-            _Line(stack.enter_context(_connected(address, hello)), batch, qos, window, journal)
-            for hello, batch, journal in zip(greetings, batches, journals, strict=True)
+            _Line(stack.enter_context(_connected(address, hello)), batch, qos, window, journal, speed)
+            for hello, batch, journal, speed in zip(greetings, batches, journals, speeds, strict=True)
         ]
         started_at = time.time()
-        _run(lines, rate, seconds)
+        _run(lines, seconds, paced=rate is not None)
         finished_at = time.time()
         for line in lines:
             line.end()
@@ -121,7 +125,7 @@ def _connected(address: tuple[str, int], hello: bytes) -> Generator[socket.socke
         yield connection
 
 
-def _run(lines: Sequence["_Line"], rate: float | None, seconds: float | None) -> None:
+def _run(lines: Sequence["_Line"], seconds: float | None, *, paced: bool) -> None:
     with selectors.DefaultSelector() as selector:
         for line in lines:
             selector.register(line.socket, selectors.EVENT_READ, line)
@@ -132,11 +136,9 @@ def _run(lines: Sequence["_Line"], rate: float | None, seconds: float | None) ->
             if seconds is not None and elapsed >= seconds:
                 for line in lines:
                     line.stop()
-            allowed = None if rate is None else int(elapsed * rate)
-            share = None if allowed is None else -(-allowed // len(lines))
-            waiting = [line for line in lines if line.write(share)]
+            waiting = [line for line in lines if line.write(elapsed)]
             # A line that cannot write waits for its acknowledgements; one that is paced, for the clock.
-            for key, _ in selector.select(0.0 if waiting and rate is None else 0.001):
+            for key, _ in selector.select(0.0 if waiting and not paced else 0.001):
                 key.data.read()
             now_done = sum(line.acknowledged + line.written for line in lines)
             if now_done != done:
@@ -149,7 +151,13 @@ class _Line:
     """One connection: what it has still to write, and what has been acknowledged."""
 
     def __init__(
-        self, connection: socket.socket, batch: Iterable[bytes], qos: int, window: int, journal: Journal
+        self,
+        connection: socket.socket,
+        batch: Iterable[bytes],
+        qos: int,
+        window: int,
+        journal: Journal,
+        rate: float | None,
     ) -> None:
         self.socket = connection
         self.written = 0
@@ -159,6 +167,7 @@ class _Line:
         self._ended = False
         self._qos = qos
         self._window = window
+        self._rate = rate
         self._unsent = memoryview(b"")
         self._unread = b""
 
@@ -172,11 +181,11 @@ class _Line:
         """Write nothing more but what has been begun."""
         self._ended = True
 
-    def write(self, share: int | None) -> bool:
-        """Write what window and rate allow; whether there may be more to write right away."""
+    def write(self, elapsed: float) -> bool:
+        """Write what window and rate allow by now; whether there may be more to write right away."""
         if not self._unsent:
             room = self._window - (self.written - self.acknowledged) if self._qos else _BLOCK
-            due = _BLOCK if share is None else share - self.written
+            due = _BLOCK if self._rate is None else int(elapsed * self._rate) - self.written
             wanted = 0 if self._ended else max(0, min(room, due, _BLOCK))
             block = list(islice(self._packets, wanted))
             self._ended |= len(block) < wanted

@@ -79,7 +79,7 @@ def figure(chart: Chart, times: Sequence[float], until: float) -> str:
         f"<ul class='legend'>{legend}</ul></figcaption>"
         f"<div class='plot'><svg viewBox='0 0 {_WIDTH:g} {_HEIGHT:g}' role='img' "
         f"aria-label='{escape(chart.title)}, {escape(chart.unit)}'>{body}"
-        f"<line class='cursor' y1='{_TOP}' y2='{_HEIGHT - _BOTTOM}'/></svg><output hidden></output></div>"
+        f"<line class='cursor' y1='{_TOP}' y2='{_HEIGHT - _BOTTOM}'/></svg><output hidden=''></output></div>"
         f"<p class='note'>{escape(chart.note)}</p></figure>"
     )
 

@@ -17,7 +17,7 @@ from machinami_loadtests.load.compare import Comparison, compare
 from machinami_loadtests.load.html import write_html
 from machinami_loadtests.load.machine import fingerprint
 from machinami_loadtests.load.report import Report, Request, read_json, write_json
-from machinami_loadtests.load.run import Load, run_load
+from machinami_loadtests.load.run import Load, greet, run_load
 from machinami_loadtests.load.screen import RichScreen
 from machinami_loadtests.load.tally import Latency
 from machinami_loadtests.load.target import Target, find_target
@@ -72,6 +72,7 @@ def load(
         connections=min(connections, devices),
     )
     target = find_target(load_settings(data_dir).data_dir.absolute(), broker)
+    greet(target)
     folder = out or Path(f"load-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     folder.mkdir(parents=True, exist_ok=True)
     report = _measure(target, wanted, folder)

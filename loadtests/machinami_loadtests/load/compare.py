@@ -74,7 +74,9 @@ def _differences(a: object, b: object, names: tuple[str, ...], prefix: str = "")
 
 
 def _told(value: object) -> str:
-    return "as fast as acknowledged" if value is None else str(value)
+    if value is None:
+        return "as fast as acknowledged"
+    return f"{value:,g}" if isinstance(value, float) else str(value)
 
 
 _Get = Callable[[Report], "float | None"]

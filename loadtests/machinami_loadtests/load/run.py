@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 from machinami.errors import InvalidRequest, Unavailable
 from machinami.store.engine import open_engine
-from machinami.store.queries_ledger import count_observations
+from machinami.store.queries_ledger import HistoryKey, count_observations
 from sqlalchemy import Engine
 
 from machinami_loadtests.load.observer import Observer
@@ -29,7 +29,7 @@ CEILING = 100_000.0
 _LONGEST_DAYS = 31.0
 _GRACE = 0.5  # seconds after the duration in which the last messages may still leave
 _PATIENCE = 30.0  # seconds without progress after which nothing more is expected to be committed
-_LOOK_EVERY = 0.01
+_LOOK_EVERY = 0.02
 _COUNTERS_FOLLOW = 1.2  # seconds after which the city's counters show what has been committed
 _SWITCH = 0.0005  # seconds the swarm waits at most for a thread that looks on
 
@@ -94,6 +94,25 @@ def make_plan(load: Load, name: str) -> Plan:
     return Plan.ending_now(name, messages, load.devices)
 
 
+def greet(target: Target) -> None:
+    """Connect once and leave, before anything else is begun.
+
+    Raises:
+        Unavailable: nobody answers there, or it refuses us.
+    """
+    try:
+        swarm(
+            (target.host, target.port), [()], name="load-greeting", user=target.user, password=target.password
+        )
+    except (OSError, SwarmError) as error:
+        raise Unavailable(
+            f"{target.address} takes no MQTT connection: {error}",
+            field="--broker",
+            value=target.address,
+            cure="Check address, user and password; it must speak MQTT 3.1.1",
+        ) from error
+
+
 def run_load(target: Target, load: Load, screen: Screen) -> Course:
     """Send, look on, and look for every message.
 
@@ -120,7 +139,7 @@ def run_load(target: Target, load: Load, screen: Screen) -> Course:
             observer.stop()
             sampler.stop()
         if observer.tally.sent == 0:
-            raise Unavailable(f"nothing could be sent to {target.address}: {ended}", field="--broker")
+            raise Unavailable(f"nothing was sent to {target.address}: {ended}", field="--broker")
         verdicts = _look_for(engine, plan, observer.tally, screen) if engine else None
     return Course(
         started=started,
@@ -164,6 +183,7 @@ def _send(target: Target, load: Load, plan: Plan, journals: list[Journal]) -> st
             name=plan.name,
             qos=load.qos,
             rate=load.rate,
+            shares=plan.shares(load.connections),
             seconds=load.duration + (_GRACE if load.rate else 0.0),
             user=target.user,
             password=target.password,
@@ -178,9 +198,12 @@ def _send(target: Target, load: Load, plan: Plan, journals: list[Journal]) -> st
 
 def _settle(engine: Engine, plan: Plan, observer: Observer, sampler: Sampler) -> float | None:
     """Wait until the last message of each connection is there; when it was, in epoch seconds."""
+    while not observer.tally.caught_up:
+        time.sleep(_LOOK_EVERY)
+    keys = [history_keys(plan, number)[-1] for number in _last_numbers(plan, observer.tally)]
     committed, moved_at = sampler.samples[-1].committed, time.monotonic()
     while time.monotonic() - moved_at < _PATIENCE:
-        if observer.tally.caught_up and _all_there(engine, plan, observer.tally):
+        if _all_there(engine, keys):
             found_at = time.time()
             time.sleep(_COUNTERS_FOLLOW)
             return found_at
@@ -190,17 +213,15 @@ def _settle(engine: Engine, plan: Plan, observer: Observer, sampler: Sampler) ->
     return None
 
 
-def _all_there(engine: Engine, plan: Plan, tally: Tally) -> bool:
-    counts = enumerate(tally.promised_by_line)
-    connections = len(tally.promised_by_line)
-    last = [
-        number
-        for line, count in counts
-        if count
-        for number in islice(plan.numbers(line, connections), count - 1, count)
-    ]
+def _last_numbers(plan: Plan, tally: Tally) -> Iterator[int]:
+    counts = tally.promised_by_line
+    for line, count in enumerate(counts):
+        yield from islice(plan.numbers(line, len(counts)), max(0, count - 1), count)
+
+
+def _all_there(engine: Engine, keys: Sequence[HistoryKey]) -> bool:
     try:
-        return all(count_observations(engine, [history_keys(plan, number)[-1] for number in last]))
+        return all(count_observations(engine, keys))
     except Unavailable:  # the database is away; the patience above bounds the wait
         return False
 

@@ -40,9 +40,9 @@ class RichScreen:
         self._progress.stop()
 
     def sending(self, tally: Tally) -> None:
-        """Rates and PUBACK latency of the last moments, twice a second."""
-        now = time.time()
-        if tally.started_at is None or now - self._shown < _SHOW_EVERY:
+        """Rates and latencies of the last moments, twice a second while there is something new."""
+        now, counted = time.time(), (tally.sent, tally.acknowledged)
+        if tally.started_at is None or now - self._shown < _SHOW_EVERY or counted == self._before:
             return
         seconds, self._shown = now - max(self._shown, tally.started_at), now
         figures = self._figures(tally, max(seconds, 0.001))

@@ -49,6 +49,7 @@ def test_a_plan_sends_every_message_once_and_each_device_by_one_connection(
     sent = [list(plan.numbers(line, connections)) for line in range(connections)]
     assert sorted(number for line in sent for number in line) == list(range(messages))
     assert len({plan.message(number) for number in range(messages)}) == messages
+    assert sum(plan.shares(connections)) == pytest.approx(1)
     used = [{plan.device(number) for number in line} for line in sent]
     assert sum(len(part) for part in used) == len(set().union(*used))
 
