@@ -67,3 +67,19 @@ async def test_more_copies_than_servers_are_refused(broker: Broker) -> None:
     with pytest.raises(Unavailable, match="replicas"):
         async with open_stream(broker.nats, broker.password, StreamLimits(replicas=3)):
             pass
+
+
+async def test_a_batch_has_bounded_bytes_and_large_messages_pass(
+    broker: Broker, stream: MessageStream
+) -> None:
+    large = b"x" * 2**20
+    sizes = [len(large)] * 20 + [10] * 2_000 + [len(large)] * 12
+    for size in sizes:
+        await stream.publish("t", large[:size])
+    found: list[int] = []
+    while len(found) < len(sizes):
+        messages = await stream.fetch(len(found), 5_000, 1)
+        assert [message.sequence for message in messages[:1]] == [len(found) + 1]
+        assert sum(len(message.payload) for message in messages) <= 8 * 2**20
+        found += [len(message.payload) for message in messages]
+    assert found == sizes

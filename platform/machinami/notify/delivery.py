@@ -27,7 +27,7 @@ TIMEOUT = 5.0
 """Seconds a receiver may take, where its subscription does not say."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 600.0
-_BATCH = 100
+_BATCH = 10  # each may hold a hundred entities, and many subscriptions may wait at a time
 _POLL = 0.2
 
 

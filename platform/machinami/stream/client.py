@@ -37,6 +37,11 @@ USER = "city"
 _FETCH_BYTES = 8 * 2**20
 """Payloads in one batch: a worker has two in hand, and their decoded form is several times as large."""
 
+_FETCH_MESSAGES = 100_000
+_TOO_MUCH = "Message Size Exceeds MaxBytes"
+"""What the server says where the next message does not fit any more. The client library then drops those that
+did, so fewer messages are asked for: half as many, and a quarter more each time that goes well."""
+
 _CONSUMER_IDLE = timedelta(minutes=5)
 _RECEIVED_AT = "Machinami-Received-At"
 """Header of a replayed message. Devices cannot write it: MQTT 3.1.1 has no headers."""
@@ -90,6 +95,7 @@ class MessageStream:
         self._consumer: PullConsumer | None = None
         self._next = 0
         self._delivered = 0
+        self._most = _FETCH_MESSAGES
 
     async def state(self) -> StreamState:
         """How far the stream reaches.
@@ -114,15 +120,22 @@ class MessageStream:
     async def fetch(self, after: int, limit: int, wait: float) -> list[Message]:
         """Messages that follow a position, in order; fewer than `limit`, or none, when `wait` seconds pass.
 
+        Large ones come in smaller batches: 8 MiB at most.
+
         Raises:
             Unavailable: the broker does not answer.
         """
+        limit = min(limit, self._most)
         try:
             consumer = await self._consumer_at(after + 1)
             raw = await consumer.fetch(max_messages=limit, max_bytes=_FETCH_BYTES, expires=wait)
         except NatsrpyBaseError as error:
             self._consumer = None
+            if _TOO_MUCH in str(error) and limit > 1:
+                self._most = limit // 2
+                return await self.fetch(after, limit, wait)
             raise _unavailable(error) from error
+        self._most = min(self._most + self._most // 4 + 1, _FETCH_MESSAGES)
         messages = self._in_order(raw)
         if not messages and (await self.state()).last > after:
             # A restarted server has forgotten the consumer, and answers nothing rather than an error.
