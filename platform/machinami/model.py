@@ -50,6 +50,7 @@ class Operation(StrEnum):
     APPEND = "append"  # 5.6.3: entity must exist; adds and overwrites attributes
     APPEND_ONLY = "appendOnly"  # 5.6.3 with noOverwrite
     UPDATE = "update"  # 5.6.2: entity must exist; only attributes that exist
+    PATCH = "patch"  # 5.6.4: members of instances that exist; a member that is NGSI-LD Null goes
     REPLACE = "replace"  # 5.6.18: entity must exist; the whole entity
     DELETE = "delete"  # 5.6.6
     # 5.6.5: `{name: []}` all instances, `{name: [{"datasetId": …}]}` one, `{name: [{}]}` the default one

@@ -1,10 +1,11 @@
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from machinami.errors import AlreadyExists, NotFound
+from machinami.errors import AlreadyExists, BadRequestData, NotFound
 from machinami.linkage.write import Batch, Linkage
 from machinami.model import Change, Instance, Layout, Measurement, Message, Operation, Rejection
 from machinami.store.intake import PositionLost, Progress, read_counters
@@ -251,3 +252,27 @@ def test_many_measurements_of_one_entity_leave_the_newest(linkage: Linkage, engi
     linkage.apply([measurement(n, minute) for n, minute in ((1, 1), (5, 5), (3, 3))])
     assert rows(engine, f"SELECT attributes->'{LEVEL}'->0->'value' FROM entity") == [(5,)]
     assert len(rows(engine, HISTORY)) == 6
+
+
+def test_patches_of_one_attribute_at_once_all_stay(engine: Engine) -> None:
+    linkage = Linkage(engine)
+    linkage.apply([change(level(1.0))])
+
+    def patch(number: int) -> None:
+        fragment = {f"urn:part:{number}": [{"type": "Property", "value": number}]}
+        outcome = linkage.apply([change(fragment, operation=Operation.PATCH, only_newer=False)])[0]
+        assert outcome.updated == (LEVEL,)  # type: ignore[union-attr] # an Outcome
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(patch, range(20)))
+    left = rows(engine, "SELECT attributes FROM entity")[0][0][LEVEL][0]  # type: ignore[index] # a document
+    assert {f"urn:part:{number}" for number in range(20)} <= left.keys()
+
+
+def test_a_patch_takes_away_what_is_null_and_keeps_the_kind(linkage: Linkage, engine: Engine) -> None:
+    linkage.apply([change(level(1.0))])
+    linkage.apply([change({"unitCode": "urn:ngsi-ld:null"}, operation=Operation.PATCH)])
+    left = rows(engine, "SELECT attributes FROM entity")[0][0][LEVEL][0]  # type: ignore[index] # a document
+    assert "unitCode" not in left
+    other = linkage.apply([change({"type": "Relationship"}, operation=Operation.PATCH)])[0]
+    assert isinstance(other, BadRequestData)

@@ -1,7 +1,5 @@
 """Resources entities/, entities/{entityId}, …/attrs/ and …/attrs/{attrId} (clauses 6.4 to 6.7)."""
 
-from collections.abc import Mapping
-
 from starlette.responses import Response
 
 from machinami.api import parameters
@@ -21,7 +19,6 @@ from machinami.api.endpoint import Resource
 from machinami.api.forms import Form, read_form, read_options
 from machinami.api.negotiation import GEO_JSON
 from machinami.api.selections import read_selection
-from machinami.api.shapes import as_array, as_object
 from machinami.api.writing import delete_change, entity_change, fragment_changes
 from machinami.errors import BadRequestData, NotFound
 from machinami.linkage import read
@@ -29,7 +26,7 @@ from machinami.linkage.read import Found, Page
 from machinami.linkage.types import has_types, parse_types
 from machinami.model import Change, Entity, Instance, Operation
 from machinami.ngsild.documents import read_attribute
-from machinami.ngsild.terms import DEFAULT_INSTANCE, NGSI_NULL, is_null
+from machinami.ngsild.terms import DEFAULT_INSTANCE
 
 resource = Resource("Entities")
 
@@ -109,9 +106,7 @@ def update_attribute(call: Call) -> Response:
     """Partial Attribute update: the members given replace those that are there."""
     fragments = read_attribute(call.path["attrId"], call.document(), call.context, partial=True)
     entity, name = _named_attribute(call)
-    current = {each.get("datasetId"): each for each in entity.attributes.get(name, [])}
-    patched = [patch_instance(current, fragment, call.path["attrId"]) for fragment in fragments]
-    return _write_attribute(call, entity, name, patched)
+    return _write_attribute(call, entity, name, fragments, Operation.PATCH)
 
 
 @resource.endpoint(
@@ -203,26 +198,6 @@ resource.pending("PATCH", "/entities/{entityId:path}", "5.6.17, 6.5.3.4", "Merge
 resource.pending("DELETE", "/entities", "5.6.21, 6.4.3.3", "Purge Entities")
 
 
-def patch_instance(current: Mapping[str | None, Instance], fragment: Instance, name: str) -> Instance:
-    """One instance with the members of a fragment; a member that is NGSI-LD Null goes (clauses 5.5.8, 5.6.4).
-
-    Raises:
-        NotFound: no instance has the fragment's datasetId.
-        BadRequestData: the fragment is of another kind.
-    """
-    old = current.get(fragment.get("datasetId"))
-    if old is None:
-        raise NotFound(f"{name} has no such instance", field="datasetId", value=fragment.get("datasetId"))
-    if fragment.get("type", old["type"]) != old["type"]:
-        raise BadRequestData(
-            f"{name} is a {old['type']}",
-            field="type",
-            value=fragment["type"],
-            cure="Keep the type, or replace it (PUT)",
-        )
-    return {member: value for member, value in {**old, **fragment}.items() if not _is_removed(value)}
-
-
 def check_same_id(given: str, path: str) -> None:
     """The id of a body is that of its path.
 
@@ -233,10 +208,6 @@ def check_same_id(given: str, path: str) -> None:
         raise BadRequestData(
             "the body's id is not the path's", field="id", value=given, cure="Leave out id, or mend it"
         )
-
-
-def _is_removed(value: object) -> bool:
-    return value == NGSI_NULL or any(is_null(instance) for instance in as_array(value) if as_object(instance))
 
 
 def _target(call: Call) -> Entity:
@@ -257,9 +228,11 @@ def _named_attribute(call: Call) -> tuple[Entity, str]:
     return entity, name
 
 
-def _write_attribute(call: Call, entity: Entity, name: str, instances: list[Instance]) -> Response:
+def _write_attribute(
+    call: Call, entity: Entity, name: str, instances: list[Instance], operation: Operation = Operation.UPDATE
+) -> Response:
     change = Change(
-        entity_id=entity.id, operation=Operation.UPDATE, attributes={name: instances}, tenant=call.tenant
+        entity_id=entity.id, operation=operation, attributes={name: instances}, tenant=call.tenant
     )
     outcome = raised(call.services.linkage.apply([change])[0])
     if outcome.not_updated:  # removed since it was read

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import TypeAlias
 
 from machinami.errors import AlreadyExists, MachinamiError, NotFound
+from machinami.linkage.patching import patched
 from machinami.model import (
     Attributes,
     Change,
@@ -26,6 +27,7 @@ Slot: TypeAlias = tuple[str, str]
 """(expanded attribute name, dataset id or ''): where one instance at a time is current."""
 
 _PLAIN = frozenset({"type", "value", "unitCode", "observedAt", "datasetId"})
+_STAMPS = frozenset({"createdAt", "modifiedAt"})
 _EXACT = 2**53  # integers beyond are not exact in a double
 
 
@@ -112,6 +114,11 @@ class Draft:
     def has(self, name: str) -> bool:
         """Whether the entity has this attribute now."""
         return any(slot[0] == name for slot in self._current)
+
+    def current(self, slot: Slot) -> Instance | None:
+        """The instance that is current there, without its system times."""
+        instance = self._current.get(slot)
+        return instance and {name: value for name, value in instance.items() if name not in _STAMPS}
 
     def write(self, attributes: Attributes, names: Iterable[str], *, only_newer: bool) -> None:
         """Make these instances current and put them into the history."""
@@ -273,6 +280,23 @@ def _update(draft: Draft, change: Change) -> Outcome | MachinamiError:
     return _some(draft, change, existing=True, reason="the entity has no such attribute")
 
 
+def _patch(draft: Draft, change: Change) -> Outcome | MachinamiError:
+    if not draft.exists:
+        return _missing(change)
+    whole: Attributes = {}
+    for name, fragments in change.attributes.items():
+        for fragment in fragments:
+            old = draft.current((name, fragment.get("datasetId", "")))
+            if old is None:
+                return NotFound(f"{change.entity_id} has no such attribute", field="attrId", value=name)
+            try:
+                whole.setdefault(name, []).append(patched(old, fragment, name))
+            except MachinamiError as error:
+                return error
+    draft.write(whole, whole, only_newer=False)
+    return Outcome(entity_id=change.entity_id, updated=tuple(whole))
+
+
 def _replace(draft: Draft, change: Change) -> Outcome | MachinamiError:
     if not draft.exists:
         return _missing(change)
@@ -307,6 +331,7 @@ _OPERATIONS: dict[Operation, Callable[[Draft, Change], Outcome | MachinamiError]
     Operation.APPEND: _append,
     Operation.APPEND_ONLY: _append_only,
     Operation.UPDATE: _update,
+    Operation.PATCH: _patch,
     Operation.REPLACE: _replace,
     Operation.DELETE: _delete,
     Operation.DELETE_ATTRIBUTE: _delete_attribute,
