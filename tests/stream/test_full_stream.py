@@ -4,8 +4,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from devices import publish
 from machinami.ingest.relief import Relief
 from machinami.linkage.write import Linkage
 from machinami.local.broker import Broker
@@ -15,6 +17,7 @@ from machinami.store.intake import Progress, advance
 from machinami.stream.client import MessageStream, StreamLimits, open_stream
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+from pipeline import router, working, write_connector
 from sqlalchemy import Engine
 
 SIZE = 100_000
@@ -172,3 +175,20 @@ def test_the_supervisor_says_each_level_once() -> None:
         gauge.news(percent).split(" ")[1:2] for percent in (10, 82, 79, 83, 96, 94, 96, 99.5, 72, 60, 50, 81)
     ]
     assert said == [[], ["82"], [], [], ["96"], [], [], ["100"], [], ["60"], [], ["81"]]
+
+
+async def test_while_the_database_is_slow_the_stream_holds_the_messages_and_the_lag_shows(
+    broker: Broker, stream: MessageStream, engine: Engine, tmp_path: Path
+) -> None:
+    mapper, linkage = router(write_connector(tmp_path)), Linkage(engine)
+    sent = [("meter/a", b'{"at":"2026-01-01T00:%02d:%02dZ","level":1}' % divmod(n, 60)) for n in range(1_000)]
+    with engine.begin() as slow:
+        slow.exec_driver_sql("LOCK TABLE observation IN ACCESS EXCLUSIVE MODE")
+        async with working(stream, engine, mapper):
+            await asyncio.to_thread(publish, broker, sent)  # devices are acknowledged all the same
+            state = await stream.state()
+            assert state.last - linkage.counters(state.name).sequence == 1_000
+            slow.rollback()
+            await until(lambda: linkage.counters(state.name).sequence == 1_000)
+    counters = linkage.counters(state.name)
+    assert (counters.committed, counters.observations) == (1_000, 1_000)
