@@ -12,13 +12,14 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo test check bench browser clean
+.PHONY: help demo test check bench soak browser clean
 
 help:
 	@echo "make demo    set up and run the city; Ctrl-C stops it"
 	@echo "make test    set up and run all tests"
 	@echo "make check   formatting, types, imports, docs and layout"
 	@echo "make bench   measure ingestion on this machine"
+	@echo "make soak    a quarter of an hour of load and 40 faults; every message is looked for"
 	@echo "make clean   remove the virtual environment and caches; a city's data is elsewhere and stays"
 
 demo: $(VENV)/.installed
@@ -36,6 +37,9 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed
 	@$(BIN)/machinami bench ingest $(ARGS)
+
+soak: $(VENV)/.installed
+	@$(BIN)/machinami bench soak $(ARGS)
 
 # What the pages' tests need from the system; without it they say so and are skipped.
 browser:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from machinami.store.capabilities import timescaledb_version
 from machinami.store.engine import open_engine
 from machinami.store.migrate import migrate
@@ -15,6 +16,9 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 SHARED_DATA = Path(os.environ.get("MACHINAMI_SHARED_DATA", Path(__file__).parents[2] / "shared/data"))
+
+settings.register_profile("busy", deadline=None)  # a machine that has other work fails no test
+settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ import typer
 from machinami.local.database import EmbeddedDatabase
 
 from machinami_loadtests.bench import Report, Size, bench_ingest
+from machinami_loadtests.soak.cli import soak
 from machinami_loadtests.storage_bench import Result as StorageResult
 from machinami_loadtests.storage_bench import Size as StorageSize
 from machinami_loadtests.storage_bench import bench_storage
@@ -24,6 +25,9 @@ app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 @app.callback()
 def _group() -> None:
     """Holds the help text."""
+
+
+app.command()(soak)
 
 
 @app.command()

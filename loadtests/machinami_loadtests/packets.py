@@ -9,9 +9,13 @@ LAST_ID = 65_535
 CONNACK = bytes((0x20, 2, 0, 0))
 
 
-def connect(client_id: str, user: str = "", password: str = "") -> bytes:
-    """CONNECT with a clean session (clause 3.1)."""
-    flags = 0x02 | (0x80 if user else 0) | (0x40 if password else 0)
+def connect(client_id: str, user: str = "", password: str = "", *, clean: bool = True) -> bytes:
+    """CONNECT (clause 3.1).
+
+    Args:
+        clean: a new session; else the one that this client id had, if it had one (clause 3.1.2.4).
+    """
+    flags = (0x02 if clean else 0) | (0x80 if user else 0) | (0x40 if password else 0)
     parts = [client_id, *([user] if user else []), *([password] if password else [])]
     head = text("MQTT") + bytes((4, flags)) + struct.pack(">H", KEEP_ALIVE)
     return _packet(0x10, head + b"".join(text(part) for part in parts))
@@ -36,10 +40,14 @@ def identities(qos: int = 1) -> tuple[bytes, ...]:
     return tuple(struct.pack(">H", number + 1) if qos else b"" for number in range(LAST_ID))
 
 
-def publish(topic: str, payload: bytes, packet_id: int, qos: int = 1) -> bytes:
-    """PUBLISH (clause 3.3); QoS 0 carries no packet id."""
+def publish(topic: str, payload: bytes, packet_id: int, qos: int = 1, *, again: bool = False) -> bytes:
+    """PUBLISH (clause 3.3); QoS 0 carries no packet id.
+
+    Args:
+        again: it was sent before and not acknowledged: DUP is set (clause 3.3.1.1).
+    """
     identity = struct.pack(">H", packet_id) if qos else b""
-    return _packet(0x30 | qos << 1, text(topic) + identity + payload)
+    return _packet(0x30 | qos << 1 | (0x08 if again else 0), text(topic) + identity + payload)
 
 
 def publishes(messages: Iterable[tuple[str, bytes]], qos: int = 1) -> list[bytes]:

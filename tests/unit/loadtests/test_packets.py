@@ -21,6 +21,11 @@ def test_publish_is_as_the_standard_writes_it() -> None:
     assert packets.publish("a/b", b"Hi", 10) == _PUBLISH
 
 
+def test_a_session_may_be_kept_and_a_message_sent_again() -> None:
+    assert packets.connect("a", clean=False) == _CONNECT.replace(b"\x04\x02\x00", b"\x04\x00\x00")
+    assert packets.publish("a/b", b"Hi", 10, again=True) == b"\x3a" + _PUBLISH[1:]
+
+
 @pytest.mark.parametrize(("size", "length"), [(0, 1), (122, 1), (123, 2), (16_378, 2), (16_379, 3)])
 def test_remaining_length_grows_by_seven_bits(size: int, length: int) -> None:
     # topic "t" and packet id take five bytes of the remaining length

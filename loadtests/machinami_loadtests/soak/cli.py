@@ -1,0 +1,45 @@
+"""`machinami bench soak`."""
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from machinami_loadtests.soak.report import summary, write_report
+from machinami_loadtests.soak.run import Soak, run_soak
+
+
+def soak(
+    faults: Annotated[int, typer.Option(help="How many faults.", min=1)] = 40,
+    rate: Annotated[float, typer.Option(help="Messages/s.", min=1)] = 2_000,
+    pause: Annotated[float, typer.Option(help="Seconds between two faults at most.", min=0)] = 20,
+    hold: Annotated[float, typer.Option(help="Seconds for which the database is frozen.", min=0)] = 20,
+    seed: Annotated[int, typer.Option(help="Of moments and order of the faults.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder of the report.", file_okay=False)] = Path("soak"),
+) -> None:
+    """A real city under load and under faults; then every acknowledged message is looked for, one by one.
+
+    It runs in a temporary folder, on loopback only, for about 20 minutes; 6 faults take one. As root the
+    database gets a small disk of its own, which is then filled as well. The exit code is 1 when a message is
+    lost or doubled.
+    """
+    signal.signal(signal.SIGTERM, _stop)  # else it would leave its city behind
+    size = Soak(faults=faults, rate=rate, pause=pause, hold=hold, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="machinami-soak-") as folder:
+        report = run_soak(Path(folder), size, _say)
+    write_report(report, out)
+    print(summary(report))
+    print(f"report: {out / 'soak.md'}, {out / 'soak.json'}")
+    raise typer.Exit(0 if report.balanced else 1)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise typer.Exit(1)
+
+
+def _say(text: str) -> None:
+    print(f"· {text}", file=sys.stderr, flush=True)
