@@ -37,6 +37,24 @@ async def test_acknowledged_messages_survive_a_killed_broker(broker: Broker, str
         assert (await again.state()).messages == 2000
 
 
+async def test_a_request_that_a_killed_broker_took_along_is_given_up_and_reading_goes_on(
+    broker: Broker, stream: MessageStream
+) -> None:
+    await stream.publish("t", b"before")
+    await stream.fetch(0, 10, 1)
+    waiting = asyncio.create_task(stream.fetch(1, 10, 1))
+    await asyncio.sleep(0.3)  # it is on the server now
+    assert broker.process is not None
+    broker.process.kill()
+    broker.process.wait()
+    broker.start()
+    async with open_stream(broker.nats, broker.password) as again:
+        await again.publish("t", b"after")
+    with pytest.raises(Unavailable, match="does not answer"):
+        await waiting
+    assert [message.payload for message in await stream.fetch(1, 10, 1)] == [b"after"]
+
+
 async def test_forgetting_keeps_what_follows(broker: Broker, stream: MessageStream) -> None:
     await asyncio.to_thread(publish, broker, [("t", b"x")] * 10)
     await stream.forget(4)

@@ -42,6 +42,9 @@ _TOO_MUCH = "Message Size Exceeds MaxBytes"
 """What the server says where the next message does not fit any more. The client library then drops those that
 did, so fewer messages are asked for: half as many, and a quarter more each time that goes well."""
 
+_ANSWER_SECONDS = 2.0
+"""How long past its time an answer may take; a restarted server knows nothing of what it was asked before."""
+
 _CONSUMER_IDLE = timedelta(minutes=5)
 _RECEIVED_AT = "Machinami-Received-At"
 """Header of a replayed message. Devices cannot write it: MQTT 3.1.1 has no headers."""
@@ -128,7 +131,13 @@ class MessageStream:
         limit = min(limit, self._most)
         try:
             consumer = await self._consumer_at(after + 1)
-            raw = await consumer.fetch(max_messages=limit, max_bytes=_FETCH_BYTES, expires=wait)
+            raw = await consumer.fetch(
+                max_messages=limit, max_bytes=_FETCH_BYTES, expires=wait, timeout=wait + _ANSWER_SECONDS
+            )
+        except TimeoutError as error:
+            self._consumer = None
+            self._most = max(1, limit // 2)  # if it was slow and not gone, less is ready sooner
+            raise Unavailable("the broker does not answer", cure="Try again when it is up") from error
         except NatsrpyBaseError as error:
             self._consumer = None
             if _TOO_MUCH in str(error) and limit > 1:
