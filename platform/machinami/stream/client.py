@@ -98,7 +98,7 @@ class MessageStream:
         self._consumer: PullConsumer | None = None
         self._next = 0
         self._delivered = 0
-        self._most = _FETCH_MESSAGES
+        self._most: int = _FETCH_MESSAGES
 
     async def state(self) -> StreamState:
         """How far the stream reaches.
