@@ -69,7 +69,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         The same bytes as `packets.publishes` makes of each message, but put together from ready pieces: no
         load test should spend on its own messages what the city needs to read them.
         """
-        topics = [packets.text(self._topic(device)) for device in range(self.devices)]
+        devices = range(line, self.devices, connections)
+        topics = [packets.text(self._topic(device)) for device in devices]
         heads = packets.Heads(qos)
         identities = packets.identities(qos)
         size, second = len(identities[0]), -1
@@ -77,7 +78,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         for place, number in enumerate(self.numbers(line, connections)):
             if number // self.devices != second:
                 second, time = number // self.devices, self._time(number)
-            topic, reading = topics[number % self.devices], _READINGS[number % _PERIOD]
+            topic, reading = topics[number % self.devices // connections], _READINGS[number % _PERIOD]
             head = heads[len(topic) + size + len(time) + len(reading)]
             yield head + topic + identities[place % packets.LAST_ID] + time + reading
 

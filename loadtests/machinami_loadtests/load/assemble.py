@@ -1,4 +1,4 @@
-"""From what was seen of a run to its report: seconds gathered into steps, counters into rates."""
+"""From what was seen of a run to its report: slots gathered into steps, counters into rates."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC
@@ -12,13 +12,12 @@ from machinami_loadtests.load.machine import Machine
 from machinami_loadtests.load.report import Ledger, Point, Report, Request, RoleUse, Summary
 from machinami_loadtests.load.roles import Sample, Use
 from machinami_loadtests.load.run import Course
-from machinami_loadtests.load.tally import Histogram, Second, Tally
+from machinami_loadtests.load.tally import Histogram, Slot, Tally
 from machinami_loadtests.verify import Verdict
 
 Floats: TypeAlias = NDArray[np.float64]
 
 _MOST_POINTS = 300
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 def assemble(course: Course, request: Request, machine: Machine) -> Report:
@@ -26,7 +25,7 @@ def assemble(course: Course, request: Request, machine: Machine) -> Report:
     tally = course.tally
     begun = tally.started_at or 0.0
     until = max(tally.sent_until, tally.acknowledged_until, course.committed_at or 0.0) - begun
-    step, edges = steps(until)
+    step, edges = steps(until, tally.width)
     return Report(
         started=course.started.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         ended=course.ended,
@@ -40,9 +39,15 @@ def assemble(course: Course, request: Request, machine: Machine) -> Report:
     )
 
 
-def steps(until: float) -> tuple[int, Floats]:
-    """Seconds of a step, few enough to draw, and where steps begin and end; the last ends with the run."""
-    step = next((step for step in _STEPS if until / step <= _MOST_POINTS), _STEPS[-1])
+def steps(until: float, width: int = 1) -> tuple[int, Floats]:
+    """Seconds of a step, few enough to draw, and where steps begin and end; the last ends with the run.
+
+    Args:
+        width: seconds of which a step is a multiple.
+    """
+    step = width
+    while until / step > _MOST_POINTS:
+        step *= 2
     edges = np.arange(max(1, round(until / step)) + 1, dtype=np.float64) * step
     edges[-1] = max(until, 0.001)
     return step, edges
@@ -75,22 +80,23 @@ def _points(tally: Tally, samples: Sequence[Sample], edges: Floats) -> list[Poin
 
 
 def _point(
-    seconds: Sequence[Second], edges: Floats, place: int, committed: float | None, lag: float | None
+    slots: Sequence[Slot], edges: Floats, place: int, committed: float | None, lag: float | None
 ) -> Point:
     width = float(edges[place + 1] - edges[place])
     return Point(
         at=float(edges[place]),
-        sent=round(sum(second.sent for second in seconds) / width, 1),
-        acknowledged=round(sum(second.acknowledged for second in seconds) / width, 1),
+        sent=round(sum(slot.sent for slot in slots) / width, 1),
+        acknowledged=round(sum(slot.acknowledged for slot in slots) / width, 1),
         committed=committed,
         lag=lag,
-        puback=merged(second.puback for second in seconds).latency(),
-        stored=merged(second.stored for second in seconds).latency(),
+        puback=merged(slot.puback for slot in slots).latency(),
+        stored=merged(slot.stored for slot in slots).latency(),
     )
 
 
-def _gathered(tally: Tally, begin: float, end: float) -> list[Second]:
-    return [tally.seconds[number] for number in range(int(begin), ceil(end)) if number in tally.seconds]
+def _gathered(tally: Tally, begin: float, end: float) -> list[Slot]:
+    places = range(int(begin) // tally.width, ceil(end / tally.width))
+    return [tally.slots[place] for place in places if place in tally.slots]
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:
@@ -108,15 +114,15 @@ def _summary(course: Course) -> Summary:
     def rate(messages: int, until: float) -> float:
         return round(messages / max(until - begun, 0.001), 1)
 
-    seconds = tally.seconds.values()
+    slots = tally.slots.values()
     stored = sum(verdict.stored for verdict in course.verdicts or ())
     return Summary(
         messages=tally.sent,
         sent=rate(tally.sent, tally.sent_until),
         acknowledged=rate(tally.acknowledged, tally.acknowledged_until) if tally.acknowledged else None,
         committed=rate(stored, course.committed_at) if course.committed_at else None,
-        puback=merged(second.puback for second in seconds).latency(),
-        stored=merged(second.stored for second in seconds).latency(),
+        puback=merged(slot.puback for slot in slots).latency(),
+        stored=merged(slot.stored for slot in slots).latency(),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 _WIDTH, _HEIGHT = 520.0, 230.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 10.0, 12.0, 28.0
 _MOST_TICKS = 5
+_SMALLEST = 1e-6  # what is less is drawn as nothing
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 _SPANS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 
@@ -93,7 +94,7 @@ def number(value: float) -> str:
 
 
 def _linear(values: Sequence[float]) -> _Scale:
-    highest = max(values) or 1.0
+    highest = max(*values, _SMALLEST)
     raw = highest / _MOST_TICKS
     power = 10 ** math.floor(math.log10(raw))
     step = next(nice * power for nice in _NICE if nice * power >= raw)
@@ -102,7 +103,7 @@ def _linear(values: Sequence[float]) -> _Scale:
 
 
 def _logarithmic(values: Sequence[float]) -> _Scale:
-    positive = [value for value in values if value > 0] or [1.0]
+    positive = [max(value, _SMALLEST) for value in values if value > 0] or [1.0]
     low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
     high = max(high, low + 1)
     steps = (1, 2, 5) if high - low <= 2 else (1,)

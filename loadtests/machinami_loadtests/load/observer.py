@@ -80,5 +80,5 @@ class Observer(threading.Thread):
         for (_, sent_at), found in zip(asked, counts, strict=True):
             if found:
                 self._latency = now - sent_at
-                self.tally.second(sent_at).stored.add(self._latency)
+                self.tally.slot(sent_at).stored.add(self._latency)
         self._pending[:_AT_ONCE] = [probe for probe, found in zip(asked, counts, strict=True) if not found]

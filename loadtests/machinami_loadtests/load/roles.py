@@ -1,4 +1,4 @@
-"""What the city's roles use, and how far it has committed: looked at every second, beside the run."""
+"""What the city's roles use, and how far it has committed: every second, in long runs less often."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ TESTER = "load tester"
 STATE_FILE = "state.json"
 """What `machinami.local.state` writes every second."""
 
-_SECONDS = 1.0
+_MOST_SAMPLES = 20_000  # then every other is forgotten, and looks are half as frequent
 _MIB = 2**20
 
 
@@ -48,12 +48,16 @@ class Sampler(threading.Thread):
         super().__init__(name="load-sampler", daemon=True)
         self._data_dir = data_dir
         self._stopped = threading.Event()
+        self._seconds = 1.0
         self.samples = [self._look()]
 
     def run(self) -> None:
         """Look until `stop`."""
-        while not self._stopped.wait(_SECONDS):
+        while not self._stopped.wait(self._seconds):
             self.samples.append(self._look())
+            if len(self.samples) > _MOST_SAMPLES:
+                del self.samples[1::2]
+                self._seconds *= 2
 
     def stop(self) -> None:
         """Look a last time."""
@@ -62,14 +66,14 @@ class Sampler(threading.Thread):
         self.samples.append(self._look())
 
     def _look(self) -> Sample:
-        status = _status(self._data_dir)
+        counted_at, status = _counted_at(self._data_dir), _status(self._data_dir)
         processes = {role.role: process_of(role) for role in status.roles} if status else {}
         used = {name: use(process) for name, process in processes.items() if process}
         counters = status.counters if status else {}
         return Sample(
             at=time.time(),
             roles={**{name: found for name, found in used.items() if found}, TESTER: _own()},
-            counted_at=_counted_at(self._data_dir) if counters else 0.0,
+            counted_at=counted_at,
             committed=counters.get("committed"),
             lag=counters.get("lag"),
         )
@@ -109,7 +113,10 @@ def _memory(process: psutil.Process) -> float:
 
 
 def _counted_at(data_dir: Path | None) -> float:
-    """By the file's own time, so that two looks between two writings do not give a rate of zero."""
+    """By the file's own time, so that two looks between two writings do not give a rate of zero.
+
+    Asked for before the file is read: an old count with a new time would be a dip, then a peak.
+    """
     try:
         return (data_dir / STATE_FILE).stat().st_mtime if data_dir else 0.0
     except FileNotFoundError:  # stopped just now

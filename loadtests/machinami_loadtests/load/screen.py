@@ -70,7 +70,7 @@ class RichScreen:
         parts = [f"sent {(sent - before[0]) / seconds:,.0f}/s"]
         if acknowledged:
             parts.append(f"acknowledged {(acknowledged - before[1]) / seconds:,.0f}/s")
-        newest = tally.seconds[max(tally.seconds)]
+        newest = tally.slots[max(tally.slots)]
         parts += _p99("PUBACK", newest.puback) + _p99("queryable", newest.stored)
         return "   ".join(parts)
 

@@ -1,7 +1,7 @@
-"""What happened in each second of a run: messages counted, latencies kept as histograms.
+"""What happened in each moment of a run: messages counted, latencies kept as histograms.
 
-A histogram is a few hundred numbers whatever the rate, so a run of days fits in memory. Its steps are 2 %
-wide, which is the error of every percentile read from it; the highest value is exact.
+A histogram is a few hundred numbers whatever the rate, and the moments grow longer with the run, so that days
+fit in memory. Its steps are 2 % wide, the error of every percentile read from it; the highest value is exact.
 """
 
 import math
@@ -14,6 +14,7 @@ from machinami_loadtests.swarm import Journal
 
 _FINEST = 1e-5  # seconds; faster is not told apart
 _STEP = math.log(1.02)
+_MOST_SLOTS = 1_024
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +67,8 @@ class Histogram:
         )
 
 
-class Second:
-    """One second of a run, by the time at which messages were sent; acknowledgements by their own time."""
+class Slot:
+    """A second of a run, or several; by when messages were sent, acknowledgements by their own time."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -75,13 +76,22 @@ class Second:
         self.puback = Histogram()
         self.stored = Histogram()
 
+    def merge(self, other: "Slot") -> None:
+        """Take in what happened in another one."""
+        self.sent += other.sent
+        self.acknowledged += other.acknowledged
+        self.puback.merge(other.puback)
+        self.stored.merge(other.stored)
+
 
 class Tally:
     """Counts what connections write into their journals, and takes it away from there."""
 
     def __init__(self, journals: Iterable[Journal]) -> None:
         self._lines = [_Line(journal) for journal in journals]
-        self.seconds: defaultdict[int, Second] = defaultdict(Second)
+        self.slots: defaultdict[int, Slot] = defaultdict(Slot)
+        self.width = 1
+        """Seconds of a slot: 1, then 2, 4 … as the run grows."""
         self.started_at: float | None = None
         self.sent_until = self.acknowledged_until = 0.0
         """Epoch seconds of the last message and the last PUBACK."""
@@ -123,17 +133,26 @@ class Tally:
                 if self.started_at is None:
                     self.started_at = moment
                 self.sent_until = max(self.sent_until, moment)
-                self.second(moment).sent += number
+                self.slot(moment).sent += number
                 if line is self._lines[0]:
                     yield from ((place, moment) for place in range(line.sent - number, line.sent))
             for sent_at, moment, number in line.take_acknowledged():
                 self.acknowledged_until = max(self.acknowledged_until, moment)
-                self.second(moment).acknowledged += number
-                self.second(sent_at).puback.add(moment - sent_at, number)
+                self.slot(moment).acknowledged += number
+                self.slot(sent_at).puback.add(moment - sent_at, number)
 
-    def second(self, moment: float) -> Second:
-        """The second of the run in which an epoch time lies; 0 is the first."""
-        return self.seconds[max(0, int(moment - (self.started_at or moment)))]
+        while len(self.slots) > _MOST_SLOTS:
+            self._widen()
+
+    def slot(self, moment: float) -> Slot:
+        """Where an epoch time belongs; the first slot begins with the first message."""
+        return self.slots[max(0, int((moment - (self.started_at or moment)) // self.width))]
+
+    def _widen(self) -> None:
+        slots, self.slots = self.slots, defaultdict(Slot)
+        self.width *= 2
+        for place, slot in slots.items():
+            self.slots[place // 2].merge(slot)
 
 
 class _Line:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from load_samples import LEDGER, MACHINE, REQUEST, report
 from machinami.errors import InvalidRequest
@@ -62,6 +62,9 @@ def test_the_verdict_says_what_happened(changes: dict[str, object], said: str) -
 
 
 @given(_VALUES, st.booleans())
+@example([5e-324], True)
+@example([5e-324], False)
+@example([0.0], True)
 def test_any_line_is_drawn_inside_its_chart(values: list[float | None], logarithmic: bool) -> None:
     chart = Chart(
         title="t",

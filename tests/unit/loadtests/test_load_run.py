@@ -75,9 +75,10 @@ def test_a_plan_has_all_messages_of_the_duration_and_none_from_the_future() -> N
     assert make_plan(load(135, None, 3_600), "p")
 
 
-@given(st.floats(0, 1e6))
-def test_steps_cover_the_run_and_are_few_enough_to_draw(until: float) -> None:
-    step, edges = steps(until)
+@given(st.floats(0, 1e6), st.sampled_from([1, 2, 64]))
+def test_steps_cover_the_run_and_are_few_enough_to_draw(until: float, width: int) -> None:
+    step, edges = steps(until, width)
+    assert step % width == 0
     assert edges[0] == 0
     assert edges[-1] == max(until, 0.001)
     assert len(edges) <= 302

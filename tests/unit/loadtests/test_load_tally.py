@@ -56,9 +56,9 @@ def test_each_acknowledgement_meets_its_own_message() -> None:
     # Ten messages at second 0, ten at 1; fifteen are acknowledged at 2.5, and the rest at 3.
     tally = Tally([journal([(100.0, 10), (101.0, 20)], [(102.5, 15), (103.0, 20)])])
     assert [place for place, _ in tally.count()] == list(range(20))
-    first, second = tally.seconds[0], tally.seconds[1]
+    first, second = tally.slots[0], tally.slots[1]
     assert (first.sent, second.sent) == (10, 10)
-    assert (tally.seconds[2].acknowledged, tally.seconds[3].acknowledged) == (15, 5)
+    assert (tally.slots[2].acknowledged, tally.slots[3].acknowledged) == (15, 5)
     assert first.puback.percentile(1) == 2.5
     assert second.puback.counts.total() == 10
     assert second.puback.highest == 2.0
@@ -90,5 +90,20 @@ def test_whatever_the_portions_every_message_has_one_latency(
     acknowledged = [(float(len(portions) + n), cut) for n, cut in enumerate(cuts)]
     tally = Tally([journal(sent, acknowledged)])
     list(tally.count())
-    assert sum(second.puback.counts.total() for second in tally.seconds.values()) == total
-    assert sum(second.acknowledged for second in tally.seconds.values()) == total
+    assert sum(slot.puback.counts.total() for slot in tally.slots.values()) == total
+    assert sum(slot.acknowledged for slot in tally.slots.values()) == total
+
+
+def test_a_long_run_keeps_few_slots_and_loses_no_count() -> None:
+    seconds = 5_000
+    sent = [(100.0 + n, n + 1) for n in range(seconds)]
+    tally = Tally([journal(sent, [(moment + 0.5, total) for moment, total in sent])])
+    list(tally.count())
+    tally.slot(100.0 + seconds).stored.add(0.25)
+    list(tally.count())
+    assert len(tally.slots) <= 1_024
+    assert tally.width == 8
+    assert [tally.slots[place].sent for place in range(3)] == [8, 8, 8]
+    assert sum(slot.acknowledged for slot in tally.slots.values()) == seconds
+    assert sum(slot.puback.counts.total() for slot in tally.slots.values()) == seconds
+    assert max(slot.stored.highest for slot in tally.slots.values()) == 0.25
