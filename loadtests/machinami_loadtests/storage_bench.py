@@ -111,7 +111,7 @@ def _database(server_url: str) -> Generator[Engine]:
     finally:
         engine.dispose()
         with server.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+            connection.execute(text(f"DROP DATABASE {name}"))
         server.dispose()
 
 
