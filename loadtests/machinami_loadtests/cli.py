@@ -14,7 +14,7 @@ import typer
 from machinami.local.database import EmbeddedDatabase
 
 from machinami_loadtests.bench import Report, Size, bench_ingest
-from machinami_loadtests.soak.cli import soak
+from machinami_loadtests.soak.cli import puback, soak
 from machinami_loadtests.storage_bench import Result as StorageResult
 from machinami_loadtests.storage_bench import Size as StorageSize
 from machinami_loadtests.storage_bench import bench_storage
@@ -28,6 +28,7 @@ def _group() -> None:
 
 
 app.command()(soak)
+app.command()(puback)
 
 
 @app.command()

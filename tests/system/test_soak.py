@@ -24,3 +24,14 @@ def test_six_faults_under_load_lose_and_double_nothing(tmp_path: Path):
     assert report["rows"] == sent * VALUES
     assert len({event["fault"] for event in report["events"]}) == 6
     assert "| broker killed |" in (tmp_path / "soak.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.system
+def test_a_broker_killed_under_full_load_has_what_it_acknowledged():
+    command = [sys.executable, "-m", "machinami", "bench", "puback", "--kills", "4", "--json"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert answer.returncode == 0, answer.stderr + answer.stdout
+    found = json.loads(answer.stdout)
+    assert found["lost"] == 0
+    assert found["acknowledged"] > 0
+    assert found["in_flight"] > 0

@@ -1,5 +1,6 @@
-"""`machinami bench soak`."""
+"""`machinami bench soak` and `machinami bench puback`."""
 
+import shutil
 import signal
 import sys
 import tempfile
@@ -7,8 +8,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
+import msgspec
 import typer
 
+from machinami_loadtests.soak.puback import kill_brokers
 from machinami_loadtests.soak.report import summary, write_report
 from machinami_loadtests.soak.run import Soak, run_soak
 
@@ -19,7 +22,9 @@ def soak(
     pause: Annotated[float, typer.Option(help="Seconds between two faults at most.", min=0)] = 20,
     hold: Annotated[float, typer.Option(help="Seconds for which the database is frozen.", min=0)] = 20,
     seed: Annotated[int, typer.Option(help="Of moments and order of the faults.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder of the report.", file_okay=False)] = Path("soak"),
+    out: Annotated[
+        Path, typer.Option(help="Folder of the report and of the roles' logs.", file_okay=False)
+    ] = Path("reports/soak"),
 ) -> None:
     """A real city under load and under faults; then every acknowledged message is looked for, one by one.
 
@@ -30,11 +35,35 @@ def soak(
     signal.signal(signal.SIGTERM, _stop)  # else it would leave its city behind
     size = Soak(faults=faults, rate=rate, pause=pause, hold=hold, seed=seed)
     with tempfile.TemporaryDirectory(prefix="machinami-soak-") as folder:
-        report = run_soak(Path(folder), size, _say)
+        try:
+            report = run_soak(Path(folder), size, _say)
+        finally:
+            logs = Path(folder) / "city/logs"
+            if logs.exists():
+                shutil.copytree(logs, out / "logs", dirs_exist_ok=True)
     write_report(report, out)
     print(summary(report))
     print(f"report: {out / 'soak.md'}, {out / 'soak.json'}")
     raise typer.Exit(0 if report.balanced else 1)
+
+
+def puback(
+    kills: Annotated[int, typer.Option(help="How often.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Kill -9 a broker again and again under full load; is all that it acknowledged in its stream?
+
+    The exit code is 1 when a message is not.
+    """
+    with tempfile.TemporaryDirectory(prefix="machinami-puback-") as folder:
+        found = kill_brokers(Path(folder), kills, seed)
+    figures = msgspec.structs.asdict(found)
+    if as_json:
+        print(msgspec.json.encode(figures).decode())
+    else:
+        print(", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in figures.items()))
+    raise typer.Exit(1 if found.lost else 0)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -180,7 +180,9 @@ class _Line(threading.Thread):
         for at in range(0, whole, 4):
             if data[at : at + 2] != _PUBACK:
                 raise ConnectionError(f"not a PUBACK: {data[at : at + 4].hex()}")
-            number = self._in_flight.pop(int.from_bytes(data[at + 2 : at + 4]))
+            number = self._in_flight.pop(int.from_bytes(data[at + 2 : at + 4]), None)
+            if number is None:
+                raise ConnectionError(f"nothing was sent for {data[at : at + 4].hex()}")
             self._marks[number] = 1
             self._acknowledged += 1
         return data[whole:]
