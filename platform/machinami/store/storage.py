@@ -100,7 +100,7 @@ def read_storage(engine: Engine) -> Report:
         before = sum(part.size_before or 0 for part in parts)
         after = sum(part.size for part in parts if part.size_before is not None)
         return Report(
-            server=_server(connection),
+            server=_server(connection, capabilities),
             capabilities=capabilities,
             rows=_scalar(connection, _PARTITION_ROWS if capabilities.partitions else _CHUNK_ROWS),
             size=sum(part.size for part in parts),
@@ -114,11 +114,13 @@ def read_storage(engine: Engine) -> Report:
         )
 
 
-def _server(connection: Connection) -> str:
+def _server(connection: Connection, capabilities: Capabilities) -> str:
     version = _scalar(connection, "SHOW server_version").split()[0]
     extension = timescaledb_version(connection)
-    above = f"TimescaleDB {'.'.join(map(str, extension))} on " if extension else ""
-    return f"{above}PostgreSQL {version}"
+    if extension is None:
+        return f"PostgreSQL {version}"
+    edition = "" if capabilities.columnstore else " (Apache edition)"
+    return f"TimescaleDB {'.'.join(map(str, extension))}{edition} on PostgreSQL {version}"
 
 
 def _partitions(connection: Connection) -> Iterator[Part]:
