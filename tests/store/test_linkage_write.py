@@ -103,14 +103,16 @@ def test_history_is_the_last_value_of_each_time(engine: Engine, batches: list[li
     with engine.begin() as connection:
         connection.execute(text("TRUNCATE observation, entity, series"))
     linkage = Linkage(engine)
-    counts = [
-        linkage.commit(Batch(changes=[change(level(value, minute)) for minute, value in batch])).stored.added
+    stored = [
+        linkage.commit(Batch(changes=[change(level(value, minute)) for minute, value in batch])).stored
         for batch in batches
     ]
     expected = {minute: value for batch in batches for minute, value in batch}
     found = {at.minute: number for at, number, _ in rows(engine, HISTORY)}  # type: ignore[attr-defined] # a datetime
     assert found == expected
-    assert sum(counts) == len(expected)
+    assert sum(part.added for part in stored) == len(expected)
+    taken = sum(part.added + part.repeated + part.corrected for part in stored)
+    assert taken == sum(map(len, batches))
 
 
 def test_months_get_their_partitions_whatever_their_order(linkage: Linkage, engine: Engine) -> None:

@@ -122,6 +122,7 @@ class Rows:
     def __init__(self) -> None:
         self.fresh: list[Row] = []
         self.suspect: dict[tuple[int, datetime], Row] = {}
+        self.replaced = 0
 
     def add(self, series: Series, moment: datetime, number: float | None, document: object) -> None:
         """Take in one row; a later one of the same series and time takes its place."""
@@ -130,17 +131,22 @@ class Rows:
             series.newest = moment
             self.fresh.append(row)
         else:
-            self.suspect[series.number, moment] = row
+            self._suspect(row)
+
+    def _suspect(self, row: Row) -> None:
+        key = (row[0], row[1])
+        self.replaced += key in self.suspect
+        self.suspect[key] = row
 
     def add_numbers(self, homes: Sequence[Series], moment: datetime, values: Sequence[float]) -> None:
         """Take in one number for each of several series, observed at the same time."""
-        fresh, suspect = self.fresh, self.suspect
+        fresh = self.fresh
         for home, value in zip(homes, values, strict=True):
             if moment > home.newest:
                 home.newest = moment
                 fresh.append((home.number, moment, value, None))
             else:
-                suspect[home.number, moment] = (home.number, moment, value, None)
+                self._suspect((home.number, moment, value, None))
 
     def all(self) -> Collection[Row]:
         """Everything, each (series, time) once, the later of two kept."""
@@ -152,9 +158,13 @@ def write_observations(connection: Connection, rows: Rows) -> Stored:
     writer was there first, take the slower way that tells repeated from corrected.
     """
     if not _copy_fresh(connection, rows.fresh):
-        return _upsert(connection, rows.all())
-    stored = _upsert(connection, rows.suspect.values()) if rows.suspect else Stored()
-    return msgspec.structs.replace(stored, added=stored.added + len(rows.fresh))
+        unique = rows.all()
+        replaced = rows.replaced + len(rows.fresh) + len(rows.suspect) - len(unique)
+        stored, added = _upsert(connection, unique), 0
+    else:
+        stored = _upsert(connection, rows.suspect.values()) if rows.suspect else Stored()
+        replaced, added = rows.replaced, len(rows.fresh)
+    return msgspec.structs.replace(stored, added=stored.added + added, repeated=stored.repeated + replaced)
 
 
 def _copy_fresh(connection: Connection, rows: Collection[Row]) -> bool:
