@@ -10,7 +10,7 @@ from unit.connect.helpers import HEAD, TEMPERATURE, write_connector
 
 
 @pytest.fixture(autouse=True)
-def _data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+def _data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction] # pytest uses it
     monkeypatch.setenv("MACHINAMI_DATA_DIR", str(tmp_path / "data"))
 
 

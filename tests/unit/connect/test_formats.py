@@ -78,7 +78,7 @@ def test_a_codec_that_never_ends_is_stopped() -> None:
 
 
 def test_a_codec_that_gives_no_dict_is_refused() -> None:
-    assert refusal("codec", b"", lambda _topic, _payload: [1]) == (  # pyright: ignore[reportArgumentType]
+    assert refusal("codec", b"", lambda _topic, _payload: [1]) == (  # pyright: ignore[reportArgumentType] # on purpose
         "codec.py gave something that is not a dict"
     )
 
