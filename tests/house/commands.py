@@ -29,6 +29,8 @@ def all_names() -> Iterator[tuple[str, ...]]:
 
 def _below(found: TyperCommand | TyperGroup, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if isinstance(found, TyperGroup):
+        if found.invoke_without_command:
+            yield path
         for name, part in found.commands.items():
             yield from _below(part, (*path, name))
     else:

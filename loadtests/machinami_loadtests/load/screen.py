@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from machinami_loadtests.load.tally import Histogram, Tally
 
 _SHOW_EVERY = 0.5  # seconds
-_PLAIN_EVERY = 10.0
+_PLAIN_EVERY = 5.0
 
 
 class RichScreen:
@@ -20,7 +20,8 @@ class RichScreen:
     def __init__(self, duration: float, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
         self._duration = duration
-        self._shown = self._printed = 0.0
+        self._every = _SHOW_EVERY if self._console.is_terminal else _PLAIN_EVERY
+        self._shown = 0.0
         self._before = (0, 0)
         columns = ("{task.description}", BarColumn(), "{task.fields[figures]}", TimeElapsedColumn())
         self._progress = Progress(
@@ -40,16 +41,18 @@ class RichScreen:
         self._progress.stop()
 
     def sending(self, tally: Tally) -> None:
-        """Rates and latencies of the last moments, twice a second while there is something new."""
+        """Rates and latencies since it was told last, as long as there is something new."""
         now, counted = time.time(), (tally.sent, tally.acknowledged)
-        if tally.started_at is None or now - self._shown < _SHOW_EVERY or counted == self._before:
+        if tally.started_at is None or counted == self._before:
             return
-        seconds, self._shown = now - max(self._shown, tally.started_at), now
-        figures = self._figures(tally, max(seconds, 0.001))
+        seconds = now - max(self._shown, tally.started_at)
+        if seconds < self._every:
+            return
+        self._shown = now
+        figures = self._figures(tally, seconds)
         elapsed = min(now - tally.started_at, self._duration)
         self._progress.update(self._task, completed=elapsed, figures=figures)
-        if self._progress.disable and now - self._printed >= _PLAIN_EVERY:
-            self._printed = now
+        if not self._console.is_terminal:
             self._console.print(f"{elapsed:,.0f} s  {figures}", soft_wrap=True)
 
     def say(self, text: str) -> None:
