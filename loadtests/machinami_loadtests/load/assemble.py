@@ -120,7 +120,7 @@ def _summary(course: Course) -> Summary:
         messages=tally.sent,
         sent=rate(tally.sent, tally.sent_until),
         acknowledged=rate(tally.acknowledged, tally.acknowledged_until) if tally.acknowledged else None,
-        committed=rate(stored, course.committed_at) if course.committed_at else None,
+        committed=rate(stored, course.committed_at) if course.verdicts and course.committed_at else None,
         puback=merged(slot.puback for slot in slots).latency(),
         stored=merged(slot.stored for slot in slots).latency(),
     )

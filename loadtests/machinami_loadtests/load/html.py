@@ -63,7 +63,9 @@ def page(report: Report) -> str:
         cards="".join(_cards(report)),
         charts="".join(_charts(report)),
         whole=_whole(report),
-        ledger=_facts(report.ledger) if report.ledger else "<p>No database was looked at: only a broker.</p>",
+        ledger=_facts(report.ledger)
+        if report.ledger
+        else "<p>The messages were not looked for in a database.</p>",
         test=_facts(report.request),
         machine=_facts(report.machine),
         steps=_steps(report.points),

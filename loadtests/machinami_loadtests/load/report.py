@@ -101,7 +101,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         started: RFC 3339, UTC. ended: why it ended before its time; empty when it did not.
         step: seconds from one point to the next.
-        ledger: None when only a broker was tested.
+        ledger: None when only a broker was tested, or the look for every message was broken off.
     """
 
     version: int = VERSION

@@ -10,7 +10,7 @@ from math import ceil
 from typing import Protocol
 
 import msgspec
-from machinami.errors import InvalidRequest, Unavailable
+from machinami.errors import InvalidRequest, MachinamiError, Unavailable
 from machinami.store.engine import open_engine
 from machinami.store.queries_ledger import HistoryKey, count_observations
 from sqlalchemy import Engine
@@ -140,7 +140,11 @@ def run_load(target: Target, load: Load, screen: Screen) -> Course:
             sampler.stop()
         if observer.tally.sent == 0:
             raise Unavailable(f"nothing was sent to {target.address}: {ended}", field="--broker")
-        verdicts = _look_for(engine, plan, observer.tally, screen) if engine else None
+        verdicts = None
+        try:
+            verdicts = _look_for(engine, plan, observer.tally, screen) if engine else None
+        except (MachinamiError, KeyboardInterrupt) as error:  # what was measured until now is still a report
+            ended = ended or f"the look for every message was broken off: {error or 'Ctrl-C'}"
     return Course(
         started=started,
         ended=ended,

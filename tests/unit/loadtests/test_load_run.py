@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from load_samples import MACHINE, REQUEST
 from machinami.errors import InvalidRequest, Unavailable
+from machinami_loadtests.load import run
 from machinami_loadtests.load.assemble import assemble, levels, rates, steps
 from machinami_loadtests.load.cli import parse_duration
 from machinami_loadtests.load.roles import TESTER, Sample, Sampler, Use, use
@@ -172,3 +174,38 @@ def test_verdicts_add_up() -> None:
     assert Verdict(stored=1, lost=2) + Verdict(doubled=3, quarantined=4) == Verdict(
         stored=1, lost=2, doubled=3, quarantined=4
     )
+
+
+class Quiet:
+    """A screen that nobody looks at."""
+
+    def sending(self, tally: Tally) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    @contextmanager
+    def looking(self, messages: int) -> Generator[Callable[[int], None]]:
+        yield [messages].append
+
+
+@pytest.mark.parametrize("error", [Unavailable("the database is away"), KeyboardInterrupt()])
+def test_what_was_measured_is_kept_when_the_look_for_every_message_breaks_off(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, error: BaseException
+) -> None:
+    def send(*_arguments: object, journals: list[Journal], **_options: object) -> None:
+        journals[0].sent.append((1_000.0, 1))
+        journals[0].acknowledged.append((1_000.5, 1))
+
+    def fail(*_arguments: object) -> Verdict:
+        raise error
+
+    monkeypatch.setattr(run, "swarm", send)
+    monkeypatch.setattr(run, "_settle", lambda *_arguments: 1_001.0)
+    monkeypatch.setattr(run, "verify", fail)
+    target = Target(host="127.0.0.1", port=9, database=database_url)
+    found = run.run_load(target, load(1, 10, 1), Quiet())
+    assert found.verdicts is None
+    assert "broken off" in found.ended
+    assert assemble(found, REQUEST, MACHINE).summary.acknowledged == 2
