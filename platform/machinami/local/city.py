@@ -26,6 +26,7 @@ _TICK = 0.1  # seconds between two looks at the roles
 _STATUS_SECONDS = 1.0
 _BOUND_SECONDS = 60.0
 _ORPHAN_SECONDS = 3.0
+_LOOK_SECONDS = 0.5  # `machinami status` holds the folder for a moment to see whether a city does
 _STREAM_RESERVE = 2 * 2**30  # bytes for the streams that the MQTT listener keeps beside the messages
 
 
@@ -200,7 +201,7 @@ class _Run:
 
 @contextmanager
 def _whole_folder(data_dir: Path) -> Generator[None]:
-    descriptor = lock_folder(data_dir, wait=0.0)
+    descriptor = lock_folder(data_dir, wait=_LOOK_SECONDS)
     if descriptor is None:
         raise Unavailable(
             f"a city runs on {data_dir} already",
