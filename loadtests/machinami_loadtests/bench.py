@@ -50,15 +50,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     doubled: int
     messages: int
     devices: int
+    workers: int
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
-    """How much to measure: messages for each of the two rates; rate (1/s) and seconds for the latency."""
+    """How much to measure: messages for each of the two rates; rate (1/s) and seconds for the latency;
+    ingest processes."""
 
     messages: int = 200_000
     devices: int = 1_000
     latency_rate: float = 1_000.0
     latency_seconds: float = 10.0
+    workers: int = 1
 
 
 class _Rate(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +77,7 @@ def bench_ingest(folder: Path, size: Size, database_url: str | None, say: Say) -
         say("whole path: decode, map, check, history, current state, position")
         plan = _plan("whole", size)
         slow = Plan.ending_now("slow", int(size.latency_rate * size.latency_seconds), size.devices)
-        with city.worker("-m", "machinami", "ingest", "--data-dir", str(city.data_dir)):
+        with city.ingest(size.workers):
             whole = _measure_ingest(city, plan)
             say(f"latency at {size.latency_rate:,.0f} messages/s")
             latencies = _measure_latency(city, slow, size.latency_rate)
@@ -95,6 +98,7 @@ def bench_ingest(folder: Path, size: Size, database_url: str | None, say: Say) -
         doubled=sum(verdict.doubled for verdict in verdicts),
         messages=size.messages,
         devices=size.devices,
+        workers=size.workers,
     )
 
 

@@ -37,6 +37,7 @@ def ingest(
     devices: Annotated[int, typer.Option(help="Devices that send them.", min=1)] = 1_000,
     latency_rate: Annotated[float, typer.Option(help="Messages/s while latency is measured.", min=1)] = 1_000,
     latency_seconds: Annotated[float, typer.Option(help="How long latency is measured.", min=1)] = 10,
+    workers: Annotated[int, typer.Option(help="Ingest processes side by side.", min=1, max=64)] = 1,
     database: Annotated[
         str | None, typer.Option(help="Measure this server instead of the embedded one.")
     ] = None,
@@ -44,11 +45,15 @@ def ingest(
 ) -> None:
     """Messages/s from the MQTT listener to the committed row, beside the bare limit of the same run.
 
-    QoS 1, JSON of five fields that gives four values, one worker, default durability. It takes a minute or
+    QoS 1, JSON of five fields that gives four values, default durability. It takes a minute or
     two in a temporary folder, on loopback only. The exit code is 1 when a message is lost or doubled.
     """
     size = Size(
-        messages=messages, devices=devices, latency_rate=latency_rate, latency_seconds=latency_seconds
+        messages=messages,
+        devices=devices,
+        latency_rate=latency_rate,
+        latency_seconds=latency_seconds,
+        workers=workers,
     )
     with tempfile.TemporaryDirectory(prefix="machinami-bench-") as folder:
         report = bench_ingest(Path(folder), size, database, _say)

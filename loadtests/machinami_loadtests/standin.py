@@ -42,15 +42,25 @@ class BenchCity:
             return await stream.state()
 
     @contextmanager
-    def worker(self, *command: str) -> Generator[subprocess.Popen[str]]:
-        """A Python process that reads the stream, counted as role ``worker``; stopped at the end."""
+    def worker(self, *command: str, name: str = "worker") -> Generator[subprocess.Popen[str]]:
+        """A Python process that reads the stream, counted as a role of this name; stopped at the end."""
         with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True) as process:
-            self.roles["worker"] = psutil.Process(process.pid)
+            self.roles[name] = psutil.Process(process.pid)
             try:
                 yield process
             finally:
-                del self.roles["worker"]
+                del self.roles[name]
                 process.terminate()
+
+    @contextmanager
+    def ingest(self, workers: int) -> Generator[None]:
+        """So many processes of the real role, counted as ``worker``, or ``worker-1`` and so on."""
+        command = ("-m", "machinami", "ingest", "--data-dir", str(self.data_dir))
+        with ExitStack() as stack:
+            for number in range(workers):
+                name = "worker" if workers == 1 else f"worker-{number + 1}"
+                stack.enter_context(self.worker(*command, name=name))
+            yield
 
     def cpu(self) -> dict[str, float]:
         """Seconds of CPU that each role has used so far, its children's among them."""

@@ -66,9 +66,11 @@ class Settings(BaseSettings):
     stream_max_bytes: int = 8 * 2**30
     stream_max_age_hours: int = 24
     stream_keep_messages: int = 10_000
+    stream_partitions: int = Field(default=8, ge=1, le=1024)
     stream_replicas: int = Field(default=1, ge=1, le=5)
     durability: Durability = Durability.CRASH
     batch_messages: int = 5_000
+    ingest_workers: int = Field(default=1, ge=1, le=64)
     query_timeout: float = 30.0
 
     @classmethod

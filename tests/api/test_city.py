@@ -23,7 +23,7 @@ def test_quarantine(client: httpx.Client, server: str, engine: Engine) -> None:
     reasons = [Rejection(reason=f"reason {n}", field="f", cure="mend it") for n in range(2)]
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO stream_position (stream, sequence) VALUES ('s', 0)"))
-    progress = Progress(stream="s", before=0, after=1, quarantined=1)
+    progress = Progress(stream="s", before={0: 0}, after=1, quarantined=1)
     Linkage(engine).commit(Batch(changes=[], rejected=[(message, reasons)], progress=progress))
     answer = client.get(f"{server}/machinami/v1/quarantine", params={"limit": 1})
     [newest] = answer.json()

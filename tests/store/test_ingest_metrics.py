@@ -8,6 +8,7 @@ from machinami.ingest.metrics import MeteredLinkage, MeteredWorker
 from machinami.linkage.write import Batch
 from machinami.model import Change, Mapped, Message, Rejection
 from machinami.store.intake import PositionLost, Progress
+from machinami.stream.client import Stretch
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
@@ -62,7 +63,8 @@ def test_a_batch_is_counted_once_it_is_committed(engine: Engine, moved: Any):
     nothing: Any = None  # the worker is handed its messages here, so it needs no stream
     worker = MeteredWorker(nothing, MeteredLinkage(engine), Levels())
     payloads = [b"1", b"2", b"2", b"x"]
-    worker.store([message(number, payload) for number, payload in enumerate(payloads, 1)])
+    messages = [message(number, payload) for number, payload in enumerate(payloads, 1)]
+    worker.store(Stretch(messages=messages, last=4))
     assert moved() == {
         "messages_total": 4,
         "committed_total": 3,
@@ -80,7 +82,7 @@ def test_a_batch_is_counted_once_it_is_committed(engine: Engine, moved: Any):
 
 
 def test_what_is_not_committed_is_not_counted(engine: Engine, moved: Any):
-    elsewhere = Progress(stream="s", before=7, after=9, committed=2)
+    elsewhere = Progress(stream="s", before={0: 7}, after=9, committed=2)
     with pytest.raises(PositionLost):
         MeteredLinkage(engine).commit(Batch(changes=[], progress=elsewhere))
     assert not any(moved().values())

@@ -8,7 +8,7 @@ from machinami.errors import BadRequestData
 from machinami.linkage.ledger import Ledger, count_sent, read_ledger
 from machinami.linkage.write import Batch, Linkage
 from machinami.model import Change, Mapped, Message, Rejection
-from machinami.store.intake import Progress
+from machinami.store.intake import Progress, split_positions
 from sqlalchemy import Engine, text
 
 ATTRIBUTE = "https://uri.etsi.org/ngsi-ld/default-context/number"
@@ -60,7 +60,8 @@ def ingested(engine: Engine, payloads: Sequence[bytes]) -> None:
         if r.rejections
     ]
     changes = [change for _, result in mapped for change in result.changes]
-    progress = Progress(stream="s", before=0, after=len(messages))
+    split_positions(engine, "s", 1)
+    progress = Progress(stream="s", before={0: 0}, after=len(messages))
     Linkage(engine).commit(Batch(changes=changes, rejected=rejected, progress=progress))
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from machinami.errors import AlreadyExists, BadRequestData, NotFound
 from machinami.linkage.write import Batch, Linkage
 from machinami.model import Change, Instance, Layout, Measurement, Message, Operation, Rejection
-from machinami.store.intake import PositionLost, Progress, read_counters
+from machinami.store.intake import PositionLost, Progress, read_counters, split_positions
 from sqlalchemy import Engine, text
 
 LEVEL = "https://uri.etsi.org/ngsi-ld/default-context/currentLevel"
@@ -122,7 +122,8 @@ def test_months_get_their_partitions_whatever_their_order(linkage: Linkage, engi
 
 
 def test_position_moves_with_the_batch_and_only_from_where_it_was(linkage: Linkage, engine: Engine) -> None:
-    progress = Progress(stream="s", before=0, after=7, committed=1)
+    split_positions(engine, "s", 1)
+    progress = Progress(stream="s", before={0: 0}, after=7, committed=1)
     linkage.commit(Batch(changes=[change(level(1.0))], progress=progress))
     with pytest.raises(PositionLost):
         linkage.commit(Batch(changes=[change(level(2.0, minute=1))], progress=progress))
@@ -133,7 +134,8 @@ def test_position_moves_with_the_batch_and_only_from_where_it_was(linkage: Linka
 def test_what_could_not_be_read_is_kept_with_its_reason(linkage: Linkage, engine: Engine) -> None:
     message = Message(sequence=1, topic="a/\0", payload=b"\xff\0", received_at=datetime.now(UTC))
     rejection = Rejection(reason="not UTF-8", field="x", value="\ud800\0")
-    progress = Progress(stream="s", before=0, after=1, quarantined=1)
+    split_positions(engine, "s", 1)
+    progress = Progress(stream="s", before={0: 0}, after=1, quarantined=1)
     linkage.commit(Batch(changes=[], rejected=[(message, [rejection])], progress=progress))
     kept = rows(engine, "SELECT topic, payload, reason, value FROM quarantine")
     assert kept == [("a/␀", b"\xff\0", "not UTF-8", "?␀")]

@@ -13,7 +13,7 @@ from machinami.linkage.write import Linkage
 from machinami.local.broker import Broker
 from machinami.local.counters import Gauge
 from machinami.store.history import Stored
-from machinami.store.intake import Progress, advance
+from machinami.store.intake import Progress, advance, split_positions
 from machinami.stream.client import MessageStream, StreamLimits, open_stream
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -120,9 +120,10 @@ async def fill(stream: MessageStream, percent: float) -> None:
 
 def committed(engine: Engine, stream: str, sequence: int) -> None:
     """Pretend that a worker has committed so far."""
+    split_positions(engine, stream, 1)
     before = Linkage(engine).counters(stream).sequence
     with engine.begin() as connection:
-        advance(connection, Progress(stream=stream, before=before, after=sequence), Stored())
+        advance(connection, Progress(stream=stream, before={0: before}, after=sequence), Stored())
 
 
 async def test_a_stream_that_fills_is_said_once_a_level(

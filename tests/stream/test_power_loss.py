@@ -3,15 +3,20 @@
 import asyncio
 import logging
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from devices import publish
+from machinami.linkage.write import Batch, Linkage
 from machinami.local.broker import Broker
 from machinami.local.prepare import prepare_city
+from machinami.model import Message, Rejection
 from machinami.settings import Settings
+from machinami.store.intake import Progress, split_positions
 from machinami.stream.client import open_stream
-from pipeline import drain, history, router, write_connector
+from machinami.stream.topics import partition_of
+from pipeline import drain, history, router, rows, write_connector
 from sqlalchemy import Engine
 
 
@@ -57,6 +62,29 @@ async def test_what_comes_after_a_power_cut_is_stored(
     assert "ends at 10, before 20" in caplog.text
     await take(broker, engine, tmp_path, range(20, 25))
     assert [int(number) for _, number, _ in history(engine)] == list(range(25))
+
+
+async def test_what_a_slower_worker_had_not_read_is_stored_and_quarantine_is_kept(
+    tmp_path: Path, engine: Engine, database_url: str
+) -> None:
+    """One of two partitions is ahead of the log's end, the other behind it."""
+    broker = Broker(tmp_path)
+    await prepare(broker, database_url)
+    broker.start()
+    await asyncio.to_thread(publish, broker, [*readings(range(10)), ("meter/m1", b"bad")])
+    async with open_stream(broker.nats, broker.password) as stream:
+        name = (await stream.state()).name
+    broker.stop()
+    ahead = 1 - partition_of("$MQTT.msgs.meter.m1", 2)
+    lost = Message(sequence=15, topic="t", payload=b"?", received_at=datetime.now(UTC))
+    split_positions(engine, name, 2)
+    progress = Progress(stream=name, before={ahead: 0}, after=20, of=2, quarantined=1)
+    Linkage(engine).commit(Batch(changes=[], rejected=[(lost, [Rejection(reason="bad")])], progress=progress))
+    await prepare(broker, database_url)
+    await take(broker, engine, tmp_path, range(10, 20))
+    assert [int(number) for _, number, _ in history(engine)] == list(range(20))
+    kept = rows(engine, "SELECT sequence, stream = :name FROM quarantine ORDER BY id", name=name)
+    assert kept == [(15, False), (11, True)]
 
 
 async def test_a_log_that_is_whole_is_left_alone(tmp_path: Path, engine: Engine, database_url: str) -> None:

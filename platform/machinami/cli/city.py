@@ -40,12 +40,18 @@ def up(
             show_default="the embedded one",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that read the stream side by side.", show_default="1"),
+    ] = None,
 ) -> None:
     """Start the city: broker, database, ingest, API, notifier and simulator. Ctrl-C stops it.
 
     Everything listens on this machine only and lives in the data folder; a second start goes on with it.
     """
-    settings = load_settings(data_dir, api_port=api_port, mqtt_port=mqtt_port, database_url=database)
+    settings = load_settings(
+        data_dir, api_port=api_port, mqtt_port=mqtt_port, database_url=database, ingest_workers=workers
+    )
     options = {"--scenario": scenario, "--seed": seed, "--speed": speed}
     simulate = [part for name, value in options.items() if value is not None for part in (name, str(value))]
     plan = Plan(
@@ -56,6 +62,7 @@ def up(
         simulate=simulate if simulator else None,
         stream_max_bytes=settings.stream_max_bytes,
         durability=settings.durability,
+        ingest_workers=settings.ingest_workers,
     )
     run_city(plan, Screen())
 

@@ -1,7 +1,6 @@
 """What ingest tells Prometheus. Counted at commit, once for a batch."""
 
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -9,7 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from machinami.ingest.worker import Worker
 from machinami.linkage.write import Batch, Committed, Linkage
 from machinami.metrics import SECONDS
-from machinami.model import Message
+from machinami.stream.client import Stretch
 
 MESSAGES = Counter("machinami_ingest_messages", "Messages read from the stream and done with")
 COMMITTED = Counter("machinami_ingest_committed", "Messages of which something is stored")
@@ -33,10 +32,11 @@ DATABASE = Histogram(
 class MeteredWorker(Worker):
     """A worker that says how large its batches are, and how long they take."""
 
-    def store(self, messages: Sequence[Message]) -> None:
+    def store(self, stretch: Stretch) -> None:
         """Map and commit these messages."""
+        messages = stretch.messages
         with BATCH_SECONDS.time():
-            super().store(messages)
+            super().store(stretch)
         BATCH_MESSAGES.observe(len(messages))
         MESSAGES.inc(len(messages))
         LAG.set((datetime.now(UTC) - messages[-1].received_at).total_seconds())

@@ -13,6 +13,7 @@ from machinami.ingest.relief import Relief
 from machinami.metrics import serving
 from machinami.settings import Settings, database_address, pseudonym_secret, stream_address
 from machinami.store.engine import open_engine
+from machinami.store.share import LEASE
 from machinami.stream.client import open_stream
 from machinami.stream.qos0 import take_in_qos0
 
@@ -24,7 +25,6 @@ def serve(settings: Settings) -> None:
 
     Raises:
         Unavailable: no city runs on this data folder, and the settings name no broker and database.
-        PositionLost: another worker reads this stream.
     """
     # A batch is hundreds of thousands of small objects that die together and hold no cycles; looking through
     # them for cycles at Python's own pace takes half of a worker's time.
@@ -37,7 +37,8 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     address, password = stream_address(settings)
     router = Router(discover(settings.connector_folders), pseudonym_secret(settings.data_dir))
-    engine = open_engine(database_address(settings))
+    # A worker that is stopped in the middle of a transaction must not keep others from its rows.
+    engine = open_engine(database_address(settings), transaction_timeout=LEASE)
     try:
         async with open_stream(address, password) as stream:
             linkage = MeteredLinkage(engine)
@@ -47,6 +48,7 @@ async def _serve(settings: Settings) -> None:
                 router,
                 limit=settings.batch_messages,
                 keep=settings.stream_keep_messages,
+                partitions=settings.stream_partitions,
             )
             relief = Relief(stream, linkage, age=timedelta(hours=settings.stream_max_age_hours))
             await _until_told(worker.run(), relief.run(), take_in_qos0(address, password))

@@ -39,6 +39,7 @@ from machinami.store.history import (
 )
 from machinami.store.intake import Counters, Progress, advance, read_counters, write_quarantine
 from machinami.store.partitions import Month, Partitions, month_of
+from machinami.store.share import Share
 from machinami.store.tenants import tenant_number
 
 _TRIES = 5
@@ -96,12 +97,16 @@ class Linkage:
         """How far a stream has been committed, and what was counted on the way."""
         return read_counters(self._engine, stream)
 
+    def share(self, stream: str, partitions: int) -> Share:
+        """This process's part of a stream, which is to have so many partitions."""
+        return Share(self._engine, stream, partitions)
+
     def commit(self, batch: Batch) -> Committed:
         """Store a batch in one transaction. A change that cannot be applied is answered, not raised.
 
         Raises:
             Unavailable: the database does not answer, or other writers were in the way too often.
-            PositionLost: another worker reads this stream.
+            PositionLost: another worker has taken a partition over.
         """
         for attempt in range(_TRIES):
             try:

@@ -39,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         simulate: options of the simulator; None: no simulator.
         stream_max_bytes: disk space for messages that are not committed yet.
         durability: what they survive.
+        ingest_workers: how many processes read them.
     """
 
     data_dir: Path
@@ -48,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     simulate: Sequence[str] | None = ()
     stream_max_bytes: int = 8 * 2**30
     durability: Durability = Durability.CRASH
+    ingest_workers: int = 1
 
 
 def run_city(plan: Plan, screen: Screen) -> None:
@@ -136,7 +138,8 @@ class _Run:
 
     def _start_workers(self) -> None:
         plan = self._plan
-        self._add(Worker("ingest", plan.data_dir, grace=0.8, metered=True))
+        for name in _ingest_roles(plan.ingest_workers):
+            self._add(Worker(name, plan.data_dir, grace=0.8, metered=True, command="ingest"))
         self._add(Worker("api", plan.data_dir, options=("--port", str(plan.api_port)), port=plan.api_port))
         self._add(Worker("notify", plan.data_dir, grace=0.5, metered=True))
         if plan.simulate is not None:
@@ -197,6 +200,11 @@ class _Run:
     def _write_state(self) -> None:
         roles = self._external + [role.status() for role in self._supervisor.roles]
         write_state(self._plan.data_dir, CityStatus(roles=roles, counters=self._counters))
+
+
+def _ingest_roles(workers: int) -> Sequence[str]:
+    """``ingest``, or ``ingest-1``, ``ingest-2`` … where there are several."""
+    return ["ingest"] if workers == 1 else [f"ingest-{number + 1}" for number in range(workers)]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import logging
 
 from machinami.settings import Settings, database_address, stream_address
 from machinami.store.engine import Engine, open_engine
-from machinami.store.intake import read_counters
+from machinami.store.intake import rewind_positions
 from machinami.store.migrate import migrate
 from machinami.stream.client import MessageStream, StreamLimits, open_stream
 
@@ -34,19 +34,18 @@ async def _make_stream(settings: Settings, engine: Engine) -> None:
     address, password = stream_address(settings)
     limits = StreamLimits(size=settings.stream_max_bytes, replicas=settings.stream_replicas)
     async with open_stream(address, password, limits) as stream:
-        await _count_on(stream, engine)
+        await _read_from_its_end(stream, engine)
 
 
-async def _count_on(stream: MessageStream, engine: Engine) -> None:
-    """Let the stream's numbers go on behind the position in the database.
+async def _read_from_its_end(stream: MessageStream, engine: Engine) -> None:
+    """Take positions back that are beyond the log.
 
     A power cut may take the end of the log, and with it numbers of messages that are committed already. Given
     again, to messages that come now, they would lie below the position, where nobody reads.
     """
     state = await stream.state()
-    position = read_counters(engine, state.name).sequence
+    position = rewind_positions(engine, state.name, state.last)
     if state.last < position:
         logger.warning(
             "the log ends at %d, before %d, which is committed: power was cut", state.last, position
         )
-        await stream.forget(position)

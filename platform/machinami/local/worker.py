@@ -19,10 +19,11 @@ class Worker:
     """One role of the city that runs our own code.
 
     Args:
-        name: the role, which is also its command.
+        name: the role.
         data_dir: the city's data folder; ``logs/NAME.log`` in it takes the role's output.
         options: further command line options.
         log: name of its log; empty: as the role.
+        command: what runs it; empty: as the role.
         port: the role is ready when somebody answers on it; None: when it has run for a moment.
         metered: it serves numbers for Prometheus on a port of its own, found free at each start.
         grace: seconds that it has for ending by itself.
@@ -38,11 +39,13 @@ class Worker:
         metered: bool = False,
         grace: float = 0.7,
         log: str = "",
+        command: str = "",
     ) -> None:
         self.name = name
         self.log = data_dir / f"logs/{log or name}.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._command = [sys.executable, "-m", "machinami", name, "--data-dir", str(data_dir), *options]
+        words = (command or name, "--data-dir", str(data_dir), *options)
+        self._command = [sys.executable, "-m", "machinami", *words]
         self._port = port
         self._metered = metered
         self._metrics_port: int | None = None

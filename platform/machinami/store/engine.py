@@ -35,14 +35,20 @@ def sqlalchemy_url(url: str) -> str:
     )
 
 
-def open_engine(url: str, *, pool_size: int = 5, statement_timeout: float = 0.0) -> Engine:
+def open_engine(
+    url: str, *, pool_size: int = 5, statement_timeout: float = 0.0, transaction_timeout: float = 0.0
+) -> Engine:
     """A pool of connections in UTC.
 
     Args:
         pool_size: connections at most; a further caller waits.
         statement_timeout: seconds one statement may take; 0 means no limit.
+        transaction_timeout: seconds a transaction may wait for this process; 0 means no limit.
     """
-    options = f"-c timezone=UTC -c statement_timeout={int(statement_timeout * 1000)}"
+    options = (
+        f"-c timezone=UTC -c statement_timeout={int(statement_timeout * 1000)}"
+        f" -c idle_in_transaction_session_timeout={int(transaction_timeout * 1000)}"
+    )
     return create_engine(
         sqlalchemy_url(url),
         pool_size=pool_size,

@@ -133,7 +133,9 @@ storage = Table(
 stream_position = Table(
     "stream_position",
     metadata,
-    Column("stream", Text, primary_key=True),
+    Column("stream", Text, nullable=False),
+    Column("partition", SmallInteger, nullable=False, server_default="0", comment="from 0"),
+    Column("partitions", SmallInteger, nullable=False, server_default="1", comment="how many the stream has"),
     Column("sequence", BigInteger, nullable=False, comment="last message whose effects are committed"),
     Column(
         "committed", BigInteger, nullable=False, server_default="0", comment="messages with a change stored"
@@ -154,6 +156,7 @@ stream_position = Table(
         comment="history rows that were there already",
     ),
     Column("updated_at", Moment, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("stream", "partition"),
 )
 
 quarantine = Table(

@@ -6,9 +6,10 @@ a device was told is stored can then be read from here by its sequence number, w
 position kept in the database is the only one trusted; consumers are thrown away.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import msgspec
 from natsrpy import Nats
@@ -63,6 +64,17 @@ class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     size: int = 8 * 2**30
     replicas: int = 1
+
+
+Wanted: TypeAlias = Callable[[int, str], bool]
+"""Says of a message's sequence and subject whether it is wanted."""
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the stream that was read: what was wanted of it, and the sequence of its last message."""
+
+    messages: list[Message]
+    last: int
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +140,18 @@ class MessageStream:
         Raises:
             Unavailable: the broker does not answer.
         """
+        return (await self.read(after, limit, wait)).messages
+
+    async def read(self, after: int, limit: int, wait: float, wanted: Wanted | None = None) -> Stretch:
+        """What follows a position, as `fetch`, and how far that reaches.
+
+        Args:
+            limit: messages at most, unwanted ones included.
+            wanted: which of them to give; the others cost little.
+
+        Raises:
+            Unavailable: the broker does not answer.
+        """
         limit = min(limit, self._most)
         try:
             consumer = await self._consumer_at(after + 1)
@@ -142,14 +166,19 @@ class MessageStream:
             self._consumer = None
             if _TOO_MUCH in str(error) and limit > 1:
                 self._most = limit // 2
-                return await self.fetch(after, limit, wait)
+                return await self.read(after, limit, wait, wanted)
             raise _unavailable(error) from error
         self._most = min(self._most + self._most // 4 + 1, _FETCH_MESSAGES)
-        messages = self._in_order(raw)
-        if not messages and (await self.state()).last > after:
-            # A restarted server has forgotten the consumer, and answers nothing rather than an error.
-            self._consumer = None
-        return messages
+        items = self._in_order(raw)
+        if not items:
+            if (await self.state()).last > after:
+                # A restarted server has forgotten the consumer, and answers nothing rather than an error.
+                self._consumer = None
+            return Stretch(messages=[], last=after)
+        messages = [
+            _message(item) for item in items if wanted is None or wanted(item.stream_sequence, item.subject)
+        ]
+        return Stretch(messages=messages, last=items[-1].stream_sequence)
 
     async def _consumer_at(self, sequence: int) -> PullConsumer:
         if self._consumer is None or sequence != self._next:
@@ -165,19 +194,19 @@ class MessageStream:
             self._delivered = 0
         return self._consumer
 
-    def _in_order(self, raw: Sequence[JetStreamMessage]) -> list[Message]:
+    def _in_order(self, raw: Sequence[JetStreamMessage]) -> Sequence[JetStreamMessage]:
         # Nothing acknowledges these deliveries, so one lost on the way shows only as a gap in the consumer's
         # own count: what follows a gap is dropped here and fetched again by a new consumer.
-        messages: list[Message] = []
+        before = self._delivered
         for item in raw:
             if item.consumer_sequence != self._delivered + 1:
                 self._consumer = None
                 break
             self._delivered += 1
-            messages.append(_message(item))
-        if messages:
-            self._next = messages[-1].sequence + 1
-        return messages
+        items = raw[: self._delivered - before]
+        if items:
+            self._next = items[-1].stream_sequence + 1
+        return items
 
     async def publish(self, topic: str, payload: bytes, received_at: datetime | None = None) -> None:
         """Put a message into the stream as if a device had sent it; returns when it is stored.
