@@ -19,7 +19,7 @@ help:
 	@echo "make test    set up and run all tests"
 	@echo "make check   formatting, types, imports, docs and layout"
 	@echo "make bench   measure ingestion on this machine"
-	@echo "make soak    a quarter of an hour of load and 40 faults; every message is looked for"
+	@echo "make soak    twenty minutes of load and 40 faults; every message is looked for"
 	@echo "make clean   remove the virtual environment and caches; a city's data is elsewhere and stays"
 
 demo: $(VENV)/.installed

@@ -48,7 +48,7 @@ def soak(
 
 
 def puback(
-    kills: Annotated[int, typer.Option(help="How often.", min=1)] = 200,
+    kills: Annotated[int, typer.Option(help="How often.", min=1)] = 100,
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -56,6 +56,7 @@ def puback(
 
     The exit code is 1 when a message is not.
     """
+    signal.signal(signal.SIGTERM, _stop)
     with tempfile.TemporaryDirectory(prefix="machinami-puback-") as folder:
         found = kill_brokers(Path(folder), kills, seed)
     figures = msgspec.structs.asdict(found)

@@ -14,8 +14,8 @@ from machinami.stream.client import StreamLimits, open_stream
 from machinami_loadtests.meters import Plan
 from machinami_loadtests.soak.sender import Sender
 
-_RUNS_AT_MOST = 0.5  # seconds between two kills
-_MESSAGES = 20_000  # that are there for each kill; far more than can be sent
+_RUNS_AT_MOST = 0.3  # seconds between two kills
+_MESSAGES = 100_000  # that are there for each kill; far more than can be sent
 _DEVICES = 1_000
 _AT_ONCE = 5_000
 
