@@ -140,7 +140,9 @@ def test_all_four_kinds_come_by_api_with_their_history(simulated: RunningCity) -
 
         wait_for(f"{count} of {kind}", all_there)
     gauge = simulated.ask(ENTITIES + "FloodMonitoring")[0]["id"]
-    found = simulated.ask(f"/ngsi-ld/v1/temporal/entities/{gauge}?attrs=currentLevel")
+    path = f"/ngsi-ld/v1/temporal/entities/{gauge}?attrs=currentLevel"
+    # Master data made the gauge; its first reading follows within seconds.
+    found = wait_for("its history", lambda: simulated.ask(path))
     assert found["currentLevel"]
 
 
