@@ -82,8 +82,15 @@ class Sender:
         return sum((line.tally() for line in self._lines), Tally())
 
     def next_number(self) -> int:
-        """A message that has not been sent yet and will be sent soon."""
-        return self._lines[0].upcoming
+        """A message that has not been sent yet and will be sent soon.
+
+        Raises:
+            RuntimeError: the plan is used up.
+        """
+        upcoming = self._lines[0].upcoming
+        if upcoming is None:
+            raise RuntimeError("every message of the plan has been sent: make it longer, or the rate lower")
+        return upcoming
 
     def acknowledged(self) -> Iterator[int]:
         """The number of each message that was acknowledged."""
@@ -100,7 +107,7 @@ class _Line(threading.Thread):
         self._address = address
         self._plan = plan
         self._numbers = plan.numbers(number, _CONNECTIONS)
-        self.upcoming = next(self._numbers)
+        self.upcoming = next(self._numbers, None)
         self._rate = rate
         self._due = 0.0  # messages that the clock asks for by now
         self._counted = time.monotonic()
@@ -167,7 +174,9 @@ class _Line(threading.Thread):
         block = bytearray()
         for _ in range(count):
             number, packet_id = self.upcoming, packets.packet_id(self._sent)
-            self.upcoming = next(self._numbers)
+            if number is None:  # the plan is used up; what was sent is still seen through
+                break
+            self.upcoming = next(self._numbers, None)
             self._in_flight[packet_id] = number  # before it leaves: it may be lost on the way
             self._sent += 1
             block += packets.publish(*self._plan.message(number), packet_id)
