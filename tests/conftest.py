@@ -13,7 +13,7 @@ from machinami.store.capabilities import timescaledb_version
 from machinami.store.engine import open_engine
 from machinami.store.migrate import migrate
 from sqlalchemy import Engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 SHARED_DATA = Path(os.environ.get("MACHINAMI_SHARED_DATA", Path(__file__).parents[2] / "shared/data"))
 
@@ -57,9 +57,21 @@ def _database(server_url: str, template: str) -> Generator[str]:
         _create(server, name, template)
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
-        with server.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        _drop(server, name)
         server.dispose()
+
+
+def _drop(server: Engine, name: str) -> None:
+    """Autovacuum belongs to the server: WITH (FORCE) may not end it, the plain command asks it to go."""
+    for how in ("WITH (FORCE)", "", "WITH (FORCE)"):
+        try:
+            with server.connect() as connection:
+                connection.execute(text(f"DROP DATABASE IF EXISTS {name} {how}"))
+            return
+        except (ProgrammingError, OperationalError) as error:
+            if not isinstance(error.orig, psycopg.errors.InsufficientPrivilege | psycopg.errors.ObjectInUse):
+                raise
+    raise AssertionError(f"{name} is still in use")
 
 
 def _create(server: Engine, name: str, template: str, attempts: int = 20) -> None:

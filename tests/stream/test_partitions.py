@@ -207,19 +207,22 @@ async def test_another_process_takes_over_from_one_that_is_killed_or_stopped(
     def level(second: int) -> bytes:
         return b'{"at": "2026-01-01T00:%02d:%02dZ", "level": %d}' % (second // 60, second % 60, second)
 
-    messages = [(f"meter/{n}", level(second)) for second in range(100) for n in range(DEVICES)]
+    def messages(*seconds: int) -> list[tuple[str, bytes]]:
+        return [(f"meter/{n}", level(second)) for second in range(*seconds) for n in range(DEVICES)]
+
     with processes(tmp_path, broker, database_url, 2) as pids:
         await until_shared(engine, 4, 4)
-        sending = asyncio.create_task(asyncio.to_thread(publish, broker, messages))
+        sending = asyncio.create_task(asyncio.to_thread(publish, broker, messages(0, 100)))
         await asyncio.sleep(0.3)
         os.kill(pids[0], fault)
         await sending
+        await asyncio.to_thread(publish, broker, messages(100, 120))  # none of these can be committed yet
         counters = await crew.reached()
         assert list(shares(engine).values()) == [8]
         os.kill(pids[0], signal.SIGCONT)
         await send_more(broker, crew)
-    assert (counters.committed, counters.quarantined) == (4000, 0)
-    assert stored(engine) == 4000 + DEVICES
+    assert (counters.committed, counters.quarantined) == (120 * DEVICES, 0)
+    assert stored(engine) == 121 * DEVICES
     assert in_order(engine)
 
 
