@@ -1,16 +1,22 @@
 """Connections to PostgreSQL, and the one place where the driver's errors become ours."""
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 import orjson
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from machinami.errors import MachinamiError, SetupError, TooComplexQuery, Unavailable
 
+_IDLE_SINCE = "idle since"
+_IDLE_SECONDS = 1.0
 _SCHEMES = ("postgresql+psycopg://", "postgresql://", "postgres://")
 
 
@@ -49,15 +55,34 @@ def open_engine(
         f"-c timezone=UTC -c statement_timeout={int(statement_timeout * 1000)}"
         f" -c idle_in_transaction_session_timeout={int(transaction_timeout * 1000)}"
     )
-    return create_engine(
+    engine = create_engine(
         sqlalchemy_url(url),
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         connect_args={"options": options, "application_name": "machinami"},
         json_serializer=_dumps,
         json_deserializer=orjson.loads,
     )
+    event.listen(engine, "checkin", _lay_down)
+    event.listen(engine, "checkout", partial(_look_at_idle, engine.dialect))
+    return engine
+
+
+def _lay_down(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_IDLE_SINCE] = time.monotonic()
+
+
+def _look_at_idle(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _: object
+) -> None:
+    """One that lay idle may be dead and is asked; asking a busy one would double a short query's time."""
+    idle_since = record.info.get(_IDLE_SINCE)
+    if idle_since is None or time.monotonic() - idle_since < _IDLE_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except psycopg.Error as error:
+        raise DisconnectionError from error
 
 
 def driver_connection(connection: Connection) -> "psycopg.Connection[Any]":
