@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from machinami.errors import MachinamiError, Unavailable
-from machinami.linkage.merge import Draft
+from machinami.linkage.draft import Draft
+from machinami.linkage.operations import apply
 from machinami.linkage.subscriptions import Written, match
 from machinami.model import DEFAULT_TENANT, Change, Entity, Measurement, Message, Outcome, Rejection
 from machinami.store.engine import translate
@@ -197,7 +198,7 @@ def _draft(
     keys = [(tenants[change.tenant], change.entity_id) for change in changes]
     found = lock_entities(connection, keys) if keys else {}
     drafts = {key: Draft(key[1], found.get(key), now) for key in dict.fromkeys(keys)}
-    outcomes = [drafts[key].apply(change) for key, change in zip(keys, changes, strict=True)]
+    outcomes = [apply(drafts[key], change) for key, change in zip(keys, changes, strict=True)]
     return drafts, outcomes
 
 

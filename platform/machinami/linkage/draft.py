@@ -1,16 +1,13 @@
-"""What changes do to an entity: pure, no database. ETSI GS CIM 009 clauses 5.5.8 and 5.6.
+"""An entity while a batch of changes is applied to it: pure, no database.
 
 A draft collects all changes of a batch to one entity and becomes the new current state once, at its end: a
 device that reports many times in a batch costs its history rows, and one document.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from math import isfinite
-from typing import TypeAlias
 
-from machinami.errors import AlreadyExists, MachinamiError, NotFound
-from machinami.linkage.patching import patched
+from machinami.linkage.slots import Observation, Slot, plain_number, slots_of
 from machinami.model import (
     Attributes,
     Change,
@@ -18,23 +15,11 @@ from machinami.model import (
     Instance,
     Layout,
     Measurement,
-    Operation,
     Outcome,
     format_time,
 )
 
-Slot: TypeAlias = tuple[str, str]
-"""(expanded attribute name, dataset id or ''): where one instance at a time is current."""
-
-_PLAIN = frozenset({"type", "value", "unitCode", "observedAt", "datasetId"})
 _STAMPS = frozenset({"createdAt", "modifiedAt"})
-_EXACT = 2**53  # integers beyond are not exact in a double
-
-
-Observation: TypeAlias = tuple[Slot, datetime, float | None, Instance]
-"""One row of history to be: slot; ``observedAt``, or the time of writing where the instance has none; the
-value of a plain numeric Property observed at a stated time, else None; and the whole instance, stored where
-the number does not say everything. A bare tuple, for there are hundreds of thousands a second."""
 
 
 class Draft:
@@ -52,7 +37,7 @@ class Draft:
         self.moments: list[datetime] = []
         self.written: dict[Slot, None] = {}
         self.removed: dict[str, None] = {}
-        self._before = _slots(before.attributes) if before else {}
+        self._before = slots_of(before.attributes) if before else {}
         self._current = self._before.copy()
         self._newest: dict[Slot, datetime] = {}
         self._measures: Layout | None = None
@@ -60,32 +45,28 @@ class Draft:
         self._text = ""
         self._moment = now
 
-    def apply(self, change: Change | Measurement) -> Outcome | MachinamiError:
-        """Apply one change; errors are given back, not raised, and leave the draft as it was."""
-        if isinstance(change, Measurement):
-            if self._measures is None or change.layout is not self._measures:
-                return self._begin_measuring(change)
-            self.measured.append(change)
-            return self._measuring
-        if self._measures is not None:
-            self._spell_out()
-        return _OPERATIONS[change.operation](self, change)
+    def measure(self, item: Measurement) -> Outcome:
+        """Numbers of a device are put aside while nothing but its like comes: see `Layout`."""
+        if self._measures is None or item.layout is not self._measures:
+            return self._begin_measuring(item)
+        self.measured.append(item)
+        return self._measuring
 
     def _begin_measuring(self, first: Measurement) -> Outcome:
         """Measurements of one layout are put aside: only the newest becomes current, once, at the end."""
         if self._measures is not None or self.history or self.removed:
-            self._spell_out()
-            return _merge(self, first.change)
+            self.spell_out()
+            return self.merge(first.change)
         updated = tuple(name for name, _ in first.layout.slots)
         created, self.exists = not self.exists, True
         self._measures = first.layout
         self._measuring = Outcome(entity_id=self.entity_id, updated=updated)
         self.measured.append(first)
         if first.types != self.types:
-            _describe(self, first.change)
+            self.describe(first.change)
         return Outcome(entity_id=self.entity_id, created=created, updated=updated)
 
-    def _spell_out(self) -> None:
+    def spell_out(self) -> None:
         """Something else happens to this entity in the batch: order matters, so all goes one way."""
         measured, self.measured, self._measures = self.measured, [], None
         for item in measured:
@@ -103,6 +84,21 @@ class Draft:
             if slot not in self._current or self._is_newer(slot, newest.observed_at):
                 self._current[slot] = newest.instance(place)
                 self.written[slot] = None
+
+    def merge(self, change: Change) -> Outcome:
+        """Upsert, instance by instance."""
+        created = not self.exists
+        self.exists = True
+        self.describe(change)
+        self.write(change.attributes, change.attributes, only_newer=change.only_newer)
+        return Outcome(entity_id=change.entity_id, created=created, updated=tuple(change.attributes))
+
+    def describe(self, change: Change) -> None:
+        """Types are added to those there are (5.6.3); a scope takes the place of the one there is."""
+        if change.types != self.types and not set(change.types) <= set(self.types):
+            self.types = tuple(dict.fromkeys(self.types + change.types))
+        if change.scope is not None:
+            self.scope = change.scope
 
     @property
     def touched(self) -> bool:
@@ -138,7 +134,7 @@ class Draft:
             self._text = text
         if not self.moments or moment is not self.moments[-1]:
             self.moments.append(moment)
-        number = None if text is None else _number(instance)
+        number = None if text is None else plain_number(instance)
         self.history.append((slot, moment, number, instance))
         if not only_newer or slot not in self._current or self._is_newer(slot, moment):
             self._current[slot] = instance
@@ -203,136 +199,3 @@ class Draft:
             created_at=self.before.created_at if self.before else self.now,
             modified_at=self.now,
         )
-
-
-def _slots(attributes: Attributes) -> dict[Slot, Instance]:
-    return {
-        (name, instance.get("datasetId", "")): instance
-        for name, instances in attributes.items()
-        for instance in instances
-    }
-
-
-def _number(instance: Instance) -> float | None:
-    value = instance.get("value")
-    if type(value) is int and abs(value) <= _EXACT:
-        value = float(value)
-    if type(value) is not float or not isfinite(value):
-        return None
-    return value if instance["type"] == "Property" and instance.keys() <= _PLAIN else None
-
-
-def _missing(change: Change) -> NotFound:
-    return NotFound(
-        f"no entity {change.entity_id}",
-        field="id",
-        value=change.entity_id,
-        cure="Create it first, or check the tenant",
-    )
-
-
-def _merge(draft: Draft, change: Change) -> Outcome:
-    created = not draft.exists
-    draft.exists = True
-    _describe(draft, change)
-    draft.write(change.attributes, change.attributes, only_newer=change.only_newer)
-    return Outcome(entity_id=change.entity_id, created=created, updated=tuple(change.attributes))
-
-
-def _describe(draft: Draft, change: Change) -> None:
-    """Types are added to those there are (5.6.3); a scope takes the place of the one there is."""
-    if change.types != draft.types and not set(change.types) <= set(draft.types):
-        draft.types = tuple(dict.fromkeys(draft.types + change.types))
-    if change.scope is not None:
-        draft.scope = change.scope
-
-
-def _create(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if draft.exists:
-        return AlreadyExists(
-            f"entity {change.entity_id} exists already",
-            field="id",
-            value=change.entity_id,
-            cure="Update it (PATCH), or choose another id",
-        )
-    return _merge(draft, change)
-
-
-def _append(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    return _merge(draft, change) if draft.exists else _missing(change)
-
-
-def _some(draft: Draft, change: Change, *, existing: bool, reason: str) -> Outcome | MachinamiError:
-    if not draft.exists:
-        return _missing(change)
-    names = [name for name in change.attributes if draft.has(name) is existing]
-    _describe(draft, change)
-    draft.write(change.attributes, names, only_newer=change.only_newer)
-    left = {name: reason for name in change.attributes if name not in names}
-    return Outcome(entity_id=change.entity_id, updated=tuple(names), not_updated=left)
-
-
-def _append_only(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    return _some(draft, change, existing=False, reason="the attribute exists already and noOverwrite is set")
-
-
-def _update(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    return _some(draft, change, existing=True, reason="the entity has no such attribute")
-
-
-def _patch(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if not draft.exists:
-        return _missing(change)
-    whole: Attributes = {}
-    for name, fragments in change.attributes.items():
-        for fragment in fragments:
-            old = draft.current((name, fragment.get("datasetId", "")))
-            if old is None:
-                return NotFound(f"{change.entity_id} has no such attribute", field="attrId", value=name)
-            try:
-                whole.setdefault(name, []).append(patched(old, fragment, name))
-            except MachinamiError as error:
-                return error
-    draft.write(whole, whole, only_newer=False)
-    return Outcome(entity_id=change.entity_id, updated=tuple(whole))
-
-
-def _replace(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if not draft.exists:
-        return _missing(change)
-    draft.clear()
-    draft.types = change.types or draft.types
-    draft.scope = draft.scope if change.scope is None else change.scope
-    draft.write(change.attributes, change.attributes, only_newer=False)
-    return Outcome(entity_id=change.entity_id, updated=tuple(change.attributes))
-
-
-def _delete(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if not draft.exists:
-        return _missing(change)
-    draft.clear()
-    draft.exists, draft.types, draft.scope = False, (), ()
-    return Outcome(entity_id=change.entity_id)
-
-
-def _delete_attribute(draft: Draft, change: Change) -> Outcome | MachinamiError:
-    if not draft.exists:
-        return _missing(change)
-    for name, instances in change.attributes.items():
-        datasets = [instance.get("datasetId", "") for instance in instances] or None
-        if not draft.remove(name, datasets):
-            return NotFound(f"{change.entity_id} has no such attribute", field="attrId", value=name)
-    return Outcome(entity_id=change.entity_id, updated=tuple(change.attributes))
-
-
-_OPERATIONS: dict[Operation, Callable[[Draft, Change], Outcome | MachinamiError]] = {
-    Operation.CREATE: _create,
-    Operation.MERGE: _merge,
-    Operation.APPEND: _append,
-    Operation.APPEND_ONLY: _append_only,
-    Operation.UPDATE: _update,
-    Operation.PATCH: _patch,
-    Operation.REPLACE: _replace,
-    Operation.DELETE: _delete,
-    Operation.DELETE_ATTRIBUTE: _delete_attribute,
-}
