@@ -57,12 +57,12 @@ def embed(payload: Any, context: Context) -> Any:
 
 
 def embedded(context: Context) -> Any:
-    """The member @context of an answer: the user's, then the core's."""
+    """The member @context of an answer: the user's as it came, then the core's if that is not in it."""
     source = context.source
-    if source == CORE_URL:
-        return CORE_URL
-    listed: list[Any] = [*source] if isinstance(source, list) else [source]
-    return listed if CORE_URL in listed else [*listed, CORE_URL]
+    if context.names_core:
+        return source
+    listed: list[Any] = source if isinstance(source, list) else [source]
+    return [*listed, CORE_URL]
 
 
 def link_to(call: Call, context: Context) -> str:

@@ -28,6 +28,7 @@ MAX_PARTS = 128
 """@contexts that together make one."""
 
 _MEMO_LIMIT = 20_000  # names that clients invent must not fill the memory
+_CORE_PART: Mapping[str, Any] = {}  # stands where a @context names the Core, whose terms come last anyway
 _CORE = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/v1/ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
 
 
@@ -51,14 +52,16 @@ class Context:
 
     Attributes:
         source: what to put into a Link header (a URL) or an ``@context`` member.
+        names_core: whether the source itself leads to the Core @context.
         terms: all definitions by term.
         names: IRI → name for every IRI, as `compact` but for loops that must be fast.
     """
 
-    __slots__ = ("_prefixes", "names", "source", "terms")
+    __slots__ = ("_prefixes", "names", "names_core", "source", "terms")
 
-    def __init__(self, source: Source, terms: Mapping[str, Term]) -> None:
+    def __init__(self, source: Source, terms: Mapping[str, Term], *, names_core: bool = False) -> None:
         self.source = source
+        self.names_core = names_core
         self.terms = terms
         self._prefixes = {term: entry.iri for term, entry in terms.items() if entry.prefix and entry.iri}
         # The shortest, then least, of several terms for one IRI is set last and stays (JSON-LD 1.1 API, 4.3).
@@ -149,7 +152,8 @@ def build_context(document: Source | None, load: Load) -> Context:
         parts.append(part)
         if len(parts) > MAX_PARTS:
             raise _malformed(document, f"is made of more than {MAX_PARTS} others", "Merge them into one")
-    return Context(document, define_terms([*parts, CORE_DOCUMENT["@context"]]))
+    named = any(part is _CORE_PART for part in parts)
+    return Context(document, define_terms([*parts, CORE_DOCUMENT["@context"]]), names_core=named)
 
 
 def _parts(document: object, load: Load, trail: tuple[str, ...]) -> Iterator[Mapping[str, Any] | None]:
@@ -182,6 +186,7 @@ def _local(local: dict[str, Any], load: Load, trail: tuple[str, ...]) -> Iterato
 
 def _remote(url: str, load: Load, trail: tuple[str, ...]) -> Iterator[Mapping[str, Any] | None]:
     if is_core(url):
+        yield _CORE_PART
         return
     if url in trail:
         raise _malformed(url, "includes itself", "Take one of the two references out")
@@ -203,5 +208,5 @@ def _bad_name(field: str, name: str, what: str, cure: str) -> BadRequestData:
     return BadRequestData(f"The name {name!r} {what}", field=field, value=name, cure=cure)
 
 
-CORE = Context(CORE_URL, define_terms([CORE_DOCUMENT["@context"]]))
+CORE = Context(CORE_URL, define_terms([CORE_DOCUMENT["@context"]]), names_core=True)
 """The Core @context alone: what a request without a @context means (clause 5.5.5)."""

@@ -77,6 +77,16 @@ def test_the_core_is_never_fetched(source: str | None):
     assert build_context(source, offline) is CORE
 
 
+def test_a_context_knows_whether_it_leads_to_the_core():
+    library = {
+        "https://a.org/": ["https://b.org/"],
+        "https://b.org/": {"a": "x:a"},
+        "https://c.org/": [CORE_URL],
+    }
+    for source, named in (("https://a.org/", False), (["https://a.org/", "https://c.org/"], True)):
+        assert build_context(source, lambda url: {"@context": library[url]}).names_core is named
+
+
 @pytest.mark.parametrize(
     "url", ["https://uri.etsi.org/ngsi-ld/v1/other.jsonld", f"{CORE_URL}x", f"x{CORE_URL}"]
 )
