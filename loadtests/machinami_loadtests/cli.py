@@ -14,6 +14,9 @@ import typer
 from machinami.local.database import EmbeddedDatabase
 
 from machinami_loadtests.bench import Report, Size, bench_ingest
+from machinami_loadtests.http.bench import Pair, bench_api
+from machinami_loadtests.http.bench import Report as ApiReport
+from machinami_loadtests.http.bench import Size as ApiSize
 from machinami_loadtests.soak.cli import puback, soak
 from machinami_loadtests.storage_bench import Result as StorageResult
 from machinami_loadtests.storage_bench import Size as StorageSize
@@ -92,6 +95,32 @@ def storage(
         _print_storage(result)
 
 
+@app.command()
+def api(
+    entities: Annotated[int, typer.Option(help="Entities that are there.", min=1_000)] = 100_000,
+    requests: Annotated[int, typer.Option(help="Retrievals; others are fewer.", min=100)] = 10_000,
+    database: Annotated[
+        str | None, typer.Option(help="Measure this server instead of the embedded one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Requests/s of the API beside a bare FastAPI and psycopg handler that does the same SQL.
+
+    Retrieve by id and PATCH of an attribute in turns with the bare handler, a query by type, value and area,
+    and batches. It takes about two minutes in a temporary folder, on loopback only.
+    """
+    size = ApiSize(
+        entities=entities, retrievals=requests, patches=requests // 2, queries=max(20, requests // 20)
+    )
+    with tempfile.TemporaryDirectory(prefix="machinami-bench-") as folder:
+        report = bench_api(Path(folder), size, database, _say)
+    if as_json:
+        document = {**msgspec.structs.asdict(report), "machine": machine()}
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    else:
+        _print_api(report)
+
+
 def machine() -> dict[str, object]:
     """What a figure was measured on."""
     return {
@@ -146,3 +175,26 @@ def _print_storage(result: StorageResult) -> None:
         compressed = "" if asked.columns is None else f", from columns {asked.columns:.1f} ms"
         print(f"{asked.name}: from rows {asked.rows:.1f} ms, from rollups {asked.rollups:.1f} ms{compressed}")
     print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))
+
+
+def _print_api(report: ApiReport) -> None:
+    print(f"{report.entities:,} entities")
+    for name, pair in (("retrieve", report.retrieve), ("PATCH", report.patch)):
+        print(_pair(name, pair))
+    print(
+        f"query        p50 {report.query_p50_ms:.1f} ms, p99 {report.query_p99_ms:.1f} ms"
+        f" (type, value and area; {report.found:.0f} found on average)"
+    )
+    print(
+        f"batches      {report.create_per_second:,.0f} entities/s created,"
+        f" {report.update_per_second:,.0f}/s updated"
+    )
+    print(f"memory       {report.memory_mib:.0f} MiB")
+    print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))
+
+
+def _pair(name: str, pair: Pair) -> str:
+    return (
+        f"{name:<12} {pair.ours:,.0f}/s, bare {pair.bare:,.0f}/s, ratio {pair.ratio:.2f};"
+        f" p99 {pair.p99_ms:.1f} ms; CPU {pair.ours_cpu:.0f} µs, bare {pair.bare_cpu:.0f} µs"
+    )

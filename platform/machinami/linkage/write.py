@@ -89,6 +89,7 @@ class Linkage:
         self._engine = engine
         self._catalog = SeriesCatalog()
         self._partitions = Partitions()
+        self._tenants: dict[str, int] = {}
 
     def apply(self, changes: Sequence[Change | Measurement]) -> Sequence[Outcome | MachinamiError]:
         """Apply changes of an API request. See `commit`."""
@@ -124,7 +125,7 @@ class Linkage:
     def _commit_once(self, batch: Batch) -> Committed:
         now = datetime.now(UTC)
         with self._engine.begin() as connection:
-            tenants = _tenants(connection, batch)
+            tenants = self._find_tenants(connection, batch)
             drafts, outcomes = _draft(connection, batch.changes, tenants, now)
             self._check_months(drafts)
             found = self._catalog.find(connection, self._unknown(drafts))
@@ -133,7 +134,18 @@ class Linkage:
             _write_state(connection, drafts)
             _finish(connection, batch, tenants, stored)
         self._catalog.confirm(found)
+        self._tenants.update(tenants)  # only now: what this transaction made might have been taken back
         return Committed(outcomes=outcomes, stored=stored)
+
+    def _find_tenants(self, connection: Connection, batch: Batch) -> dict[str, int]:
+        """Numbers of the batch's tenants, which are never removed once they are there."""
+        names = {change.tenant for change in batch.changes}
+        if batch.rejected:
+            names.add(DEFAULT_TENANT)
+        return {
+            name: self._tenants.get(name) or tenant_number(connection, name, create=True)
+            for name in sorted(names)
+        }
 
     def _check_months(self, drafts: Drafts) -> None:
         months = {month_of(moment) for draft in drafts.values() for moment in draft.moments}
@@ -183,13 +195,6 @@ def _measured_rows(rows: Rows, measured: Sequence[Measurement], series: Mapping[
         return
     for item in measured:
         rows.add_numbers(homes, item.observed_at, item.values)
-
-
-def _tenants(connection: Connection, batch: Batch) -> dict[str, int]:
-    names = {change.tenant for change in batch.changes}
-    if batch.rejected:
-        names.add(DEFAULT_TENANT)
-    return {name: tenant_number(connection, name, create=True) for name in sorted(names)}
 
 
 def _draft(

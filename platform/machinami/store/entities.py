@@ -153,4 +153,7 @@ def _positions(geometry: Any) -> Iterable[tuple[float, float]]:
 def _execute_many(connection: Connection, statement: LiteralString, rows: Sequence[Sequence[Any]]) -> None:
     if rows:
         with driver_connection(connection).cursor() as cursor:
-            cursor.executemany(statement, rows)
+            if len(rows) == 1:  # a pipeline of one costs more than it saves
+                cursor.execute(statement, rows[0])
+            else:
+                cursor.executemany(statement, rows)

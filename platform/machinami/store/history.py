@@ -39,12 +39,21 @@ _INCOMING = (
     "CREATE TEMP TABLE IF NOT EXISTS incoming (series integer, observed_at timestamptz,"
     " number double precision, document jsonb) ON COMMIT DELETE ROWS"
 )
-_KNOWN = "SELECT count(*) FROM incoming JOIN observation USING (series, observed_at)"
-_UPSERT = (
-    "INSERT INTO observation AS o (series, observed_at, number, document) SELECT * FROM incoming"
+_FEW = 20  # rows up to which one statement is cheaper than a savepoint and COPY
+_KNOWN: LiteralString = "SELECT count(*) FROM incoming JOIN observation USING (series, observed_at)"
+_INSERT = "INSERT INTO observation AS o (series, observed_at, number, document) SELECT * FROM"
+_LATER_WINS = (
     " ON CONFLICT (series, observed_at) DO UPDATE"
     " SET number = excluded.number, document = excluded.document, recorded_at = excluded.recorded_at"
     " WHERE (o.number, o.document) IS DISTINCT FROM (excluded.number, excluded.document)"
+)
+_UPSERT: LiteralString = f"{_INSERT} incoming{_LATER_WINS}"
+_UPSERT_FEW: LiteralString = (
+    "WITH incoming AS (SELECT * FROM"
+    " unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::jsonb[])"
+    " AS i (series, observed_at, number, document)"
+    f"), known AS ({_KNOWN}), written AS ({_UPSERT} RETURNING 1)"
+    " SELECT (SELECT * FROM known), (SELECT count(*) FROM written)"
 )
 
 
@@ -157,6 +166,11 @@ def write_observations(connection: Connection, rows: Rows) -> Stored:
     """Write rows of history. Fresh ones go straight in by COPY; the few others, and all of them if another
     writer was there first, take the slower way that tells repeated from corrected.
     """
+    if len(rows.fresh) + len(rows.suspect) <= _FEW:
+        unique = rows.all()
+        replaced = rows.replaced + len(rows.fresh) + len(rows.suspect) - len(unique)
+        stored = _upsert_few(connection, unique)
+        return msgspec.structs.replace(stored, repeated=stored.repeated + replaced)
     if not _copy_fresh(connection, rows.fresh):
         unique = rows.all()
         replaced = rows.replaced + len(rows.fresh) + len(rows.suspect) - len(unique)
@@ -185,8 +199,23 @@ def _upsert(connection: Connection, rows: Collection[Row]) -> Stored:
     known = cursor.execute(_KNOWN).fetchone()
     touched = cursor.execute(_UPSERT).rowcount
     cursor.execute("TRUNCATE incoming")
-    old = known[0] if known else 0
-    added = len(rows) - old
+    return _stored(len(rows), known[0] if known else 0, touched)
+
+
+def _upsert_few(connection: Connection, rows: Collection[Row]) -> Stored:
+    if not rows:
+        return Stored()
+    series, moments, numbers, documents = zip(*rows, strict=True)
+    wrapped = [None if document is None else Jsonb(document, dumps=dumps) for document in documents]
+    cursor = driver_connection(connection).cursor()
+    cursor.execute(_UPSERT_FEW, (list(series), list(moments), list(numbers), wrapped))
+    old, touched = cursor.fetchone() or (0, 0)
+    return _stored(len(rows), old, touched)
+
+
+def _stored(rows: int, old: int, touched: int) -> Stored:
+    """What became of so many rows, of which so many were there, and so many were written."""
+    added = rows - old
     return Stored(added=added, corrected=touched - added, repeated=old - (touched - added))
 
 

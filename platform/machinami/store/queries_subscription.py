@@ -21,6 +21,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from machinami.store.tables import outbox, subscription, tenant
 
+_FINGERPRINT = select(
+    func.count(),
+    func.coalesce(
+        func.sum(cast(func.extract("epoch", subscription.c.modified_at) * 1_000_000, BigInteger)), 0
+    ),
+).select_from(subscription)
+
 
 class StoredSubscription(msgspec.Struct, frozen=True, kw_only=True):
     """One subscription as it is kept.
@@ -120,9 +127,7 @@ def fetch_all_subscriptions(connection: Connection) -> list[StoredSubscription]:
 
 def fingerprint(connection: Connection) -> tuple[int, int]:
     """Changes when a subscription is added, changed or removed: their number and the sum of their times."""
-    microseconds = cast(func.extract("epoch", subscription.c.modified_at) * 1_000_000, BigInteger)
-    total = func.coalesce(func.sum(microseconds), 0)
-    row = connection.execute(select(func.count(), total).select_from(subscription)).one()
+    row = connection.execute(_FINGERPRINT).one()
     return row[0], int(row[1])
 
 
