@@ -115,6 +115,20 @@ def test_history_is_the_last_value_of_each_time(engine: Engine, batches: list[li
     assert taken == sum(map(len, batches))
 
 
+@pytest.mark.parametrize("count", [3, 30])
+def test_few_rows_and_many_are_stored_alike(linkage: Linkage, engine: Engine, count: int) -> None:
+    """Few of them take another way to the table; whole numbers, broken ones and texts come together."""
+    values: list[object] = [7, 7.5, "high"] * (count // 3)
+    changes = [change(level(value, minute)) for minute, value in enumerate(values)]
+    first = linkage.commit(Batch(changes=changes)).stored
+    again = [changes[0], change(level(8, 1)), *changes[2:], change(level(9, count))]
+    second = linkage.commit(Batch(changes=again)).stored
+    assert (first.added, first.corrected, first.repeated) == (count, 0, 0)
+    assert (second.added, second.corrected, second.repeated) == (1, 1, count - 1)
+    query = "SELECT number, document IS NULL FROM observation ORDER BY observed_at LIMIT 3"
+    assert rows(engine, query) == [(7.0, True), (8.0, True), (None, False)]
+
+
 def test_months_get_their_partitions_whatever_their_order(linkage: Linkage, engine: Engine) -> None:
     for year in (2026, 2017, 2023):
         linkage.apply([change({**level(1.0), "observedAt": f"{year}-12-31T23:59:59Z"})])

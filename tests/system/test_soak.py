@@ -14,6 +14,7 @@ PATIENCE = 300.0
 @pytest.mark.system
 def test_six_faults_under_load_lose_and_double_nothing(tmp_path: Path):
     options = ["--faults", "6", "--pause", "2", "--hold", "3", "--rate", "1000", "--out", str(tmp_path)]
+    options += ["--workers", "2"]
     command = [sys.executable, "-m", "machinami", "bench", "soak", *options]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert answer.returncode == 0, answer.stderr + answer.stdout
@@ -23,6 +24,7 @@ def test_six_faults_under_load_lose_and_double_nothing(tmp_path: Path):
     assert report["verdict"] == {"stored": sent, "quarantined": 0, "lost": 0, "doubled": 0}
     assert report["rows"] == sent * VALUES
     assert len({event["fault"] for event in report["events"]}) == 6
+    assert f"{sent:,} of {sent:,} looked for" in answer.stderr
     assert "| broker killed |" in (tmp_path / "soak.md").read_text(encoding="utf-8")
 
 

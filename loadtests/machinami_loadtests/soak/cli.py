@@ -21,6 +21,7 @@ def soak(
     rate: Annotated[float, typer.Option(help="Messages/s.", min=1)] = 2_000,
     pause: Annotated[float, typer.Option(help="Seconds between two faults at most.", min=0)] = 20,
     hold: Annotated[float, typer.Option(help="Seconds for which the database is frozen.", min=0)] = 20,
+    workers: Annotated[int, typer.Option(help="Processes that read the stream side by side.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="Of moments and order of the faults.")] = 1,
     out: Annotated[
         Path, typer.Option(help="Folder of the report and of the roles' logs.", file_okay=False)
@@ -33,7 +34,7 @@ def soak(
     lost or doubled.
     """
     signal.signal(signal.SIGTERM, _stop)  # else it would leave its city behind
-    size = Soak(faults=faults, rate=rate, pause=pause, hold=hold, seed=seed)
+    size = Soak(faults=faults, rate=rate, pause=pause, hold=hold, workers=workers, seed=seed)
     with tempfile.TemporaryDirectory(prefix="machinami-soak-") as folder:
         try:
             report = run_soak(Path(folder), size, _say)

@@ -31,12 +31,26 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 def _kill(*roles: str) -> Act:
     def act(town: Town, _seconds: float) -> None:
-        processes = [town.role(name) for name in roles]
+        processes = [_one(town, name) for name in roles]
         for process in processes:
             process.kill()
         psutil.wait_procs(processes, timeout=PATIENCE)
 
     return act
+
+
+def _one(town: Town, name: str) -> psutil.Process:
+    """The role's process; of several workers any one."""
+    return town.role(random.choice(town.ingest_roles()) if name == "ingest" else name)  # noqa: S311 - no secret
+
+
+def _freeze_worker(town: Town, seconds: float) -> None:
+    process = _one(town, "ingest")
+    process.suspend()
+    try:
+        time.sleep(seconds)
+    finally:
+        process.resume()
 
 
 def _restart_broker(town: Town, _seconds: float) -> None:
@@ -81,8 +95,8 @@ def _fill_disk(town: Town, seconds: float) -> None:
 
 
 FAULTS = (
-    Fault(name="broker killed", what="kill -9", act=_kill("broker"), weight=8),
-    Fault(name="ingest killed", what="kill -9", act=_kill("ingest"), weight=5),
+    Fault(name="broker killed", what="kill -9", act=_kill("broker"), weight=7),
+    Fault(name="ingest killed", what="kill -9", act=_kill("ingest"), weight=4),
     Fault(name="database killed", what="kill -9 of the postmaster", act=_kill("database"), weight=4),
     Fault(name="supervisor killed", what="kill -9, then machinami up", act=_restart_supervisor, weight=4),
     Fault(name="connections cut", what="pg_terminate_backend of all", act=_cut, weight=3),
@@ -101,6 +115,7 @@ FAULTS = (
         name="ingest and database killed", what="kill -9 at once", act=_kill("ingest", "database"), weight=2
     ),
     Fault(name="disk full", what="no byte left for the database", act=_fill_disk, weight=2, needs_quota=True),
+    Fault(name="ingest frozen", what="SIGSTOP to one worker, then SIGCONT", act=_freeze_worker, weight=2),
     Fault(name="api killed", what="kill -9", act=_kill("api"), weight=1),
     Fault(name="notify killed", what="kill -9", act=_kill("notify"), weight=1),
 )

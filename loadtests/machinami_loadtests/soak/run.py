@@ -40,6 +40,7 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
         rate: messages/s; around each fault as many as are acknowledged.
         pause: seconds between the end of one fault and the next, at most; the moment is drawn.
         hold: seconds for which the database is frozen; its disk is full for a quarter of that.
+        workers: processes that read the stream side by side.
         seed: of what is drawn; the same one gives the same faults in the same order.
     """
 
@@ -47,13 +48,14 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 2_000
     pause: float = 20.0
     hold: float = 20.0
+    workers: int = 1
     seed: int = 1
 
 
 def run_soak(folder: Path, soak: Soak, say: Say) -> Report:
     """Soak a city in an empty folder."""
     began = datetime.now(UTC)
-    town = Town(folder)
+    town = Town(folder, soak.workers)
     try:
         return _Run(town, soak, say).report(began)
     finally:
@@ -91,7 +93,7 @@ class _Run:
             events=events,
             left_out=self._left_out,
             sender=self._sender.tally(),
-            verdict=verify(engine, self._sender.plan, self._sender.acknowledged()),
+            verdict=verify(engine, self._sender.plan, self._sender.acknowledged(), self._looked()),
             rows=self._rows(),
             repeated_rows=counters.repeated,
             machine=fingerprint(self._town.data_dir, read_city(self._town.data_dir).database),
@@ -137,6 +139,18 @@ class _Run:
         )
         self._say(f"{event.at:7.1f} s  {event.fault:<28} went on after {event.seconds:5.1f} s")
         return event
+
+    def _looked(self) -> Callable[[int], None]:
+        """Says after every tenth of the messages how many were looked for."""
+        total, count = self._sender.tally().acknowledged, 0
+
+        def looked(more: int) -> None:
+            nonlocal count
+            tenth, count = count * 10 // max(1, total), count + more
+            if count * 10 // max(1, total) > tenth:
+                self._say(f"{count:,} of {total:,} looked for")
+
+        return looked
 
     def _all_there(self, keys: list[tuple[str, str, str, str, datetime]]) -> bool | None:
         return 0 not in count_observations(self._town.engine(), keys) or None

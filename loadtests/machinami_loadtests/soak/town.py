@@ -4,13 +4,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import psutil
 from machinami.errors import MachinamiError, Unavailable
+from machinami.local.city import ingest_roles
 from machinami.local.ports import LOOPBACK, free_port
 from machinami.local.state import CityStatus, State, process_of
 from machinami.settings import read_city
@@ -31,9 +32,14 @@ _T = TypeVar("_T")
 
 
 class Town:
-    """A city in a folder of its own; devices always find it on the same port."""
+    """A city in a folder of its own; devices always find it on the same port.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        workers: processes that read the stream side by side.
+    """
+
+    def __init__(self, folder: Path, workers: int = 1) -> None:
+        self.workers = workers
         self.data_dir = folder / "city"
         self.mqtt = (LOOPBACK, free_port())
         self.quota: Quota | None = None
@@ -46,8 +52,9 @@ class Town:
 
     def start(self) -> None:
         """`machinami up`; returns at once."""
-        ports = ["--api-port", "0", "--mqtt-port", str(self.mqtt[1]), "--no-simulator"]
-        command = [sys.executable, "-m", "machinami", "up", "--data-dir", str(self.data_dir), *ports]
+        options = ["--api-port", "0", "--mqtt-port", str(self.mqtt[1]), "--no-simulator"]
+        options += ["--workers", str(self.workers)]
+        command = [sys.executable, "-m", "machinami", "up", "--data-dir", str(self.data_dir), *options]
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
 
@@ -85,9 +92,14 @@ class Town:
         except FileNotFoundError as error:
             raise Unavailable("the city has not said yet what runs") from error
         status = msgspec.json.decode(content, type=CityStatus)
-        if {"database", "broker", "ingest", "api", "notify"} - {role.role for role in status.roles}:
+        wanted = {"database", "broker", "api", "notify", *self.ingest_roles()}
+        if wanted - {role.role for role in status.roles}:
             raise Unavailable("roles are missing yet")
         return status
+
+    def ingest_roles(self) -> Sequence[str]:
+        """Names of the workers' roles."""
+        return ingest_roles(self.workers)
 
     def role(self, name: str) -> psutil.Process:
         """A role's process; waited for while there is none."""

@@ -138,7 +138,7 @@ class _Run:
 
     def _start_workers(self) -> None:
         plan = self._plan
-        for name in _ingest_roles(plan.ingest_workers):
+        for name in ingest_roles(plan.ingest_workers):
             self._add(Worker(name, plan.data_dir, grace=0.8, metered=True, command="ingest"))
         self._add(Worker("api", plan.data_dir, options=("--port", str(plan.api_port)), port=plan.api_port))
         self._add(Worker("notify", plan.data_dir, grace=0.5, metered=True))
@@ -202,7 +202,7 @@ class _Run:
         write_state(self._plan.data_dir, CityStatus(roles=roles, counters=self._counters))
 
 
-def _ingest_roles(workers: int) -> Sequence[str]:
+def ingest_roles(workers: int) -> Sequence[str]:
     """``ingest``, or ``ingest-1``, ``ingest-2`` … where there are several."""
     return ["ingest"] if workers == 1 else [f"ingest-{number + 1}" for number in range(workers)]
 

@@ -208,7 +208,8 @@ def _upsert_few(connection: Connection, rows: Collection[Row]) -> Stored:
     series, moments, numbers, documents = zip(*rows, strict=True)
     wrapped = [None if document is None else Jsonb(document, dumps=dumps) for document in documents]
     cursor = driver_connection(connection).cursor()
-    cursor.execute(_UPSERT_FEW, (list(series), list(moments), list(numbers), wrapped))
+    floats = [None if number is None else float(number) for number in numbers]  # an array has one type
+    cursor.execute(_UPSERT_FEW, (list(series), list(moments), floats, wrapped))
     old, touched = cursor.fetchone() or (0, 0)
     return _stored(len(rows), old, touched)
 
