@@ -74,6 +74,14 @@ class AlreadyExists(MachinamiError):
     kind = "AlreadyExists"
 
 
+class Conflict(MachinamiError):
+    """Something here stands against it: take that away first, or ask for less."""
+
+    title = "Conflict"
+    status = 409
+    kind = "Conflict"
+
+
 class NotSupported(MachinamiError):
     """The standard has it, this server has it not yet: leave it out."""
 

@@ -176,7 +176,7 @@ def test_migrate_says_what_it_reached(
 ) -> None:
     monkeypatch.setenv("MACHINAMI_DATABASE_URL", database_url)
     assert cli.run(["migrate"]) == 0
-    assert capsys.readouterr().out == "schema at revision 0003\n"
+    assert capsys.readouterr().out == "schema at revision 0004\n"
 
 
 @given(st.text(max_size=8))

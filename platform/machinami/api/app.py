@@ -16,7 +16,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from machinami.api import batches, city, contexts, entities, events, subscriptions, temporal, types
+from machinami.api import (
+    batches,
+    city,
+    contexts,
+    entities,
+    events,
+    registrations,
+    subscriptions,
+    temporal,
+    types,
+)
 from machinami.api.changes import Changes
 from machinami.api.documentation import DESCRIPTION, DOCS_PAGE, SCHEMAS, STATIC, describe
 from machinami.api.endpoint import Endpoint, Handler, handler
@@ -36,6 +46,7 @@ RESOURCES = (
     temporal.resource,
     types.resource,
     subscriptions.resource,
+    registrations.resource,
     contexts.resource,
     city.resource,
     pending,

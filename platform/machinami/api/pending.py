@@ -5,26 +5,6 @@ from machinami.api.endpoint import Resource
 resource = Resource("Not yet")
 
 for _method, _path, _clause, _summary in (
-    ("POST", "/csourceRegistrations", "5.9.2, 6.8.3.1", "Register Context Source"),
-    ("GET", "/csourceRegistrations", "5.10.2, 6.8.3.2", "Query Context Source Registrations"),
-    (
-        "GET",
-        "/csourceRegistrations/{registrationId:path}",
-        "5.10.1, 6.9.3.1",
-        "Retrieve Context Source Registration",
-    ),
-    (
-        "PATCH",
-        "/csourceRegistrations/{registrationId:path}",
-        "5.9.3, 6.9.3.2",
-        "Update Context Source Registration",
-    ),
-    (
-        "DELETE",
-        "/csourceRegistrations/{registrationId:path}",
-        "5.9.4, 6.9.3.3",
-        "Delete Context Source Registration",
-    ),
     ("POST", "/csourceSubscriptions", "5.11.2, 6.12.3.1", "Create Context Source Registration Subscription"),
     ("GET", "/csourceSubscriptions", "5.11.5, 6.12.3.2", "Query Context Source Registration Subscriptions"),
     (

@@ -89,6 +89,19 @@ class GeoQuery(msgspec.Struct, frozen=True, kw_only=True):
             return distance(target, self.reference) > self.min_distance
         return bool(_PREDICATES[self.georel](target, self.reference))
 
+    def may_match_in(self, area: object) -> bool:
+        """Whether a geometry somewhere in that area may stand in the relation (clause 5.10.2.4)."""
+        if not looks_like_geometry(area):
+            return False
+        region = _shape(area)
+        if self.max_distance is not None:
+            return distance(region, self.reference) <= self.max_distance
+        if self.min_distance is not None:
+            return True
+        if self.georel is GeoRelation.DISJOINT:
+            return not region.within(self.reference)
+        return region.intersects(self.reference)
+
 
 def parse_geo(
     georel: str, geometry: str, coordinates: str | list[Any], geoproperty: str | None, context: Context

@@ -13,7 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from machinami.errors import MachinamiError, SetupError, TooComplexQuery, Unavailable
+from machinami.errors import BadRequestData, MachinamiError, SetupError, TooComplexQuery, Unavailable
 
 _IDLE_SINCE = "idle since"
 _IDLE_SECONDS = 1.0
@@ -97,6 +97,7 @@ def transaction(engine: Engine) -> Generator[Connection]:
     Raises:
         Unavailable: the database does not answer or was stopped.
         TooComplexQuery: the statement timeout struck.
+        BadRequestData: a regular expression, or a character, that PostgreSQL cannot take.
     """
     try:
         with engine.begin() as connection:
@@ -114,7 +115,26 @@ def translate(error: Exception) -> Exception:
         )
     if isinstance(cause, psycopg.errors.DiskFull):
         return Unavailable("the database's disk is full", cure="Free space; nothing acknowledged is lost")
-    return _connection_error(cause) or error
+    return _bad_request(cause) or _connection_error(cause) or error
+
+
+def _bad_request(cause: BaseException) -> BadRequestData | None:
+    match cause:
+        case psycopg.errors.InvalidRegularExpression():
+            return BadRequestData(
+                f"not a regular expression: {_first_line(cause)}",
+                cure="Write it as POSIX (IEEE 1003.2) has it",
+            )
+        case psycopg.errors.ProgramLimitExceeded():
+            return BadRequestData(f"the query is too large: {_first_line(cause)}", cure="Split it")
+        case psycopg.DataError():
+            return BadRequestData(f"the database cannot take this value: {_first_line(cause)}")
+        case _:
+            return None
+
+
+def _first_line(cause: psycopg.Error) -> str:
+    return (cause.diag.message_primary or str(cause)).splitlines()[0]
 
 
 def _connection_error(cause: BaseException) -> MachinamiError | None:

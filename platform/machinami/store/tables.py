@@ -221,3 +221,25 @@ context = Table(
     Column("kind", Text, nullable=False, comment="Hosted, Cached or ImplicitlyCreated (5.13)"),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
 )
+
+registration = Table(
+    "registration",
+    metadata,
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("id", Text(collation="C"), nullable=False),
+    Column("document", JSONB, nullable=False, comment="as given, names expanded"),
+    Column("status", JSONB, nullable=False, server_default="{}", comment="timesSent, lastFailure …"),
+    Column("expires_at", Moment, comment="expiresAt; null is never"),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("modified_at", Moment, nullable=False, server_default=func.clock_timestamp()),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+source_identity = Table(
+    "source_identity",
+    metadata,
+    Column("one", Boolean, primary_key=True, server_default="true", comment="there is one row"),
+    Column("alias", Text, nullable=False, comment="contextSourceAlias of this broker, for Via"),
+    Column("since", Moment, nullable=False, server_default=func.now()),
+    CheckConstraint("one", name="source_identity_one_check"),
+)

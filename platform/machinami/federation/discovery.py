@@ -1,0 +1,90 @@
+"""Which registrations a query for context sources finds (clause 5.10.2)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+
+import msgspec
+
+from machinami.federation.matching import Wanted, matching_information
+from machinami.federation.registration import compile_registration
+from machinami.model import Attributes, Entity, Instance
+from machinami.ngsild.geo import GeoQuery
+from machinami.ngsild.matching import matches
+from machinami.ngsild.query import Node
+from machinami.ngsild.temporal import TemporalQuery, TimeRelation
+from machinami.ngsild.terms import KINDS
+from machinami.store.queries_registration import StoredRegistration
+
+_INTERVALS = {"observedAt": "observationInterval"}
+_MANAGEMENT = "managementInterval"
+
+
+class SourceSelection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which registrations are asked for; an empty member asks for nothing.
+
+    Attributes:
+        geo: asked of the registration's own location, observationSpace or operationSpace.
+        temporal: None asks for sources that tell the latest, otherwise for such as tell of that time.
+        csf: query over Context Source Properties, clause 4.9.
+    """
+
+    wanted: Wanted = Wanted()
+    geo: GeoQuery | None = None
+    temporal: TemporalQuery | None = None
+    csf: Node | None = None
+
+
+def selects(selection: SourceSelection, stored: StoredRegistration) -> bool:
+    """Whether a registration is asked for.
+
+    Raises:
+        TooComplexQuery: a pattern takes too long.
+    """
+    document = stored.document
+    return (
+        _of_time(selection.temporal, document)
+        and bool(matching_information(compile_registration(stored), selection.wanted))
+        and (selection.geo is None or _lies(selection.geo, document))
+        and (selection.csf is None or matches(selection.csf, _as_entity(stored)))
+    )
+
+
+def _of_time(query: TemporalQuery | None, document: Mapping[str, Any]) -> bool:
+    if query is None:
+        return document.keys().isdisjoint((*_INTERVALS.values(), _MANAGEMENT))
+    interval = document.get(_INTERVALS.get(query.timeproperty, _MANAGEMENT))
+    return interval is not None and _overlaps(query, interval)
+
+
+def _overlaps(query: TemporalQuery, interval: Mapping[str, str]) -> bool:
+    """Whether an interval reaches into the time asked for; a bound that touches it is enough."""
+    start = datetime.fromisoformat(interval["startAt"])
+    end = datetime.fromisoformat(interval["endAt"]) if "endAt" in interval else None
+    if query.time_at is None:
+        return True
+    if query.timerel is TimeRelation.BEFORE:
+        return start <= query.time_at
+    if end is not None and end < query.time_at:
+        return False
+    return query.end_time_at is None or start <= query.end_time_at
+
+
+def _lies(geo: GeoQuery, document: Mapping[str, Any]) -> bool:
+    name = geo.geoproperty.rpartition("/")[2]
+    return name in document and geo.may_match_in(document[name])
+
+
+def _as_entity(stored: StoredRegistration) -> Entity:
+    """Context Source Properties as attributes, so that the query language can be asked of them."""
+    given: Mapping[str, Any] = stored.document.get("properties", {})
+    attributes: Attributes = {name: [_instance(value)] for name, value in given.items()}
+    return Entity(id=stored.id, types=(), attributes=attributes)
+
+
+def _instance(value: Any) -> Instance:
+    if isinstance(value, dict):
+        given = cast("dict[str, Any]", value)
+        if given.get("type") in KINDS and KINDS[given["type"]].member in given:
+            return given
+    return {"type": "Property", "value": value}
