@@ -10,18 +10,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, ParamSpec
 
+import msgspec
 import typer
 
 from machinami_simulators import city, plan, simulation
 from machinami_simulators import replay as replaying
+from machinami_simulators.devices.faults import KINDS as FAULTS
 from machinami_simulators.errors import InvalidOption, SimulatorError
 from machinami_simulators.ledger import Ledger
 from machinami_simulators.masters import write_masters
 from machinami_simulators.recordings import CONNECTIONS, RECORDINGS, check_header, find_recording, read_rows
-from machinami_simulators.scenario import SCENARIOS, find_scenario
+from machinami_simulators.scale import SCALES, TOWN, find_scale
+from machinami_simulators.scenario import ORDINARY, Fault, find_scenario
 from machinami_simulators.sender import Sender, address, reach
 from machinami_simulators.stopping import stop_on_signals
 from machinami_simulators.target import broker, data_folder, only_one
+from machinami_simulators.truth import Run, Truth, TruthLog
 from machinami_simulators.world import World
 
 _DAY = 86_400.0
@@ -41,7 +45,7 @@ MqttHost = Annotated[str | None, typer.Option("--mqtt-host", help="MQTT broker, 
 MqttPort = Annotated[int | None, typer.Option("--mqtt-port", help="Its port.", min=1, max=65535)]
 
 
-def _plainly(command: Callable[_P, None]) -> Callable[_P, None]:
+def plainly(command: Callable[_P, None]) -> Callable[_P, None]:
     """Show an error raised on purpose as one line, and exit with its code."""
 
     @functools.wraps(command)
@@ -55,20 +59,30 @@ def _plainly(command: Callable[_P, None]) -> Callable[_P, None]:
     return wrapped
 
 
-@_plainly
+@plainly
 def simulate(
     scenario: Annotated[
-        str, typer.Option(help=" · ".join(f"{s.name}: {s.description}" for s in SCENARIOS.values()))
-    ] = "ordinary-day",
-    seed: Annotated[
-        int, typer.Option(help="Same seed, speed and --from: same bytes in the same order.", min=0)
-    ] = 1,
-    speed: Annotated[
-        float,
+        str, typer.Option(help="What happens: a name (`machinami scenario list`) or a .toml file.")
+    ] = ORDINARY,
+    scale: Annotated[
+        str, typer.Option(help=f"How many devices: {', '.join(SCALES)}.", show_default=True)
+    ] = TOWN.name,
+    faults: Annotated[
+        list[str] | None,
         typer.Option(
-            help="Simulated seconds in a second, until simulated time has caught up with the present.", min=1
+            "--fault",
+            metavar="KIND=SHARE",
+            help="A fault and the share of all devices that have it, such as dropout=0.02; repeat for more.",
         ),
-    ] = 1.0,
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed and --from: same bytes in the same order.", min=0)] = 1,
+    speed: Annotated[
+        str,
+        typer.Option(
+            metavar="X|max",
+            help="Simulated seconds in a second, until simulated time has caught up with the present.",
+        ),
+    ] = "1",
     start: Annotated[
         str | None,
         typer.Option(
@@ -84,6 +98,9 @@ def simulate(
     masters: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Only write the city's master data as CSV into DIR.")
     ] = None,
+    truth_days: Annotated[
+        float, typer.Option(help="Simulated days of which the truth is kept.", min=0.01)
+    ] = 7.0,
     dry_run: Annotated[
         bool, typer.Option("--print", help="Print topic and payload instead of sending; needs --minutes.")
     ] = False,
@@ -94,24 +111,70 @@ def simulate(
     """Play the devices of 街並市 (Namiki), a city that is not there.
 
     300 paddy sensors, 60 river gauges, 120 people-flow receivers, 200 rental bikes and 20 ports publish over
-    MQTT, each in its maker's own format, once within ten simulated seconds and then at its own interval.
+    MQTT, each in its maker's own format, once within ten simulated seconds and then at its own interval. What
+    is really so is written to DATA_DIR/truth.
 
-        machinami simulate --scenario heavy-rain --speed 10
+        machinami simulate --scenario typhoon --speed 600 --from 2026-09-01
 
         machinami simulate --masters ./masters
     """
-    namiki = city.build(plan.namiki())
+    namiki, size = city.build(plan.namiki()), find_scale(scale)
     if masters is not None:
         for path in write_masters(namiki, masters):
             print(path)
         return
-    began = _start_time(start, speed, namiki.plan.utc_offset_hours)
-    world = World(namiki, find_scenario(scenario), start=began, speed=speed, seed=seed)
-    until = world.now + 60 * minutes
+    pace = _speed(speed)
+    began = _start_time(start, pace, namiki.plan.utc_offset_hours)
+    until = float(int(began)) + 60 * minutes
+    chosen = find_scenario(scenario)
+    dials = [_dial(text) for text in faults or ()]
+
+    def world(truth: Truth) -> World:
+        return World(namiki, chosen, start=began, seed=seed, scale=size, dials=dials, truth=truth)
+
     if dry_run:
-        _print(world, until)
-    else:
-        _simulate(world, simulation.Clock(began, speed), until, data_folder(data_dir), mqtt_host, mqtt_port)
+        _print(world(Truth()), until)
+        return
+    folder = data_folder(data_dir)
+    run = Run(
+        scenario=chosen.name,
+        seed=seed,
+        start=float(int(began)),
+        scale=size.name,
+        utc_offset_hours=namiki.plan.utc_offset_hours,
+    )
+    where = broker(folder, mqtt_host, mqtt_port)
+    reach(*where)
+    with (
+        only_one(folder, "simulate"),
+        stop_on_signals() as stop,
+        TruthLog(folder / "truth", run, keep=_DAY * truth_days) as truth,
+        Ledger(folder / "ledger", "simulate") as ledger,
+        Sender(*where, ledger, window=_DEVICE_WINDOW) as sender,
+    ):
+        print(f"Playing 街並市 to {address(*where)}; Ctrl-C ends it.", flush=True)
+        result = simulation.run(world(truth), simulation.Clock(began, pace), sender, stop, until=until)
+    print(f"sent {result.sent}, acknowledged {result.acknowledged}")
+
+
+def _speed(text: str) -> float:
+    try:
+        pace = replaying.parse_speed(text)
+    except ValueError:
+        pace = 0.0
+    if pace < 1:
+        raise InvalidOption(f"--speed: {text!r} is no speed", "Write a number from 1 up, or max")
+    return pace
+
+
+def _dial(text: str) -> Fault:
+    kind, _, share = text.partition("=")
+    try:
+        return msgspec.convert({"kind": kind, "share": float(share)}, Fault)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise InvalidOption(
+            f"--fault: {text!r} is no fault ({error})", f"Write KIND=SHARE with a KIND of {', '.join(FAULTS)}"
+        ) from error
 
 
 def _start_time(text: str | None, speed: float, utc_offset_hours: float) -> float:
@@ -130,28 +193,13 @@ def _start_time(text: str | None, speed: float, utc_offset_hours: float) -> floa
 def _print(world: World, until: float) -> None:
     if until == math.inf:
         raise InvalidOption("--print without an end", "Add --minutes, for example --minutes 1")
-    while world.now + world.dt <= until:
+    while world.now < until:
         for message in world.step():
-            sys.stdout.write(f"{message.topic} {message.payload.decode()}\n")
+            if message.at <= until:
+                sys.stdout.write(f"{message.topic} {message.payload.decode()}\n")
 
 
-def _simulate(
-    world: World, clock: simulation.Clock, until: float, data_dir: Path, host: str | None, port: int | None
-) -> None:
-    where = broker(data_dir, host, port)
-    reach(*where)
-    with (
-        only_one(data_dir, "simulate"),
-        stop_on_signals() as stop,
-        Ledger(data_dir / "ledger", "simulate") as ledger,
-        Sender(*where, ledger, window=_DEVICE_WINDOW) as sender,
-    ):
-        print(f"Playing 街並市 to {address(*where)}; Ctrl-C ends it.", flush=True)
-        result = simulation.run(world, clock, sender, stop, until=until)
-    print(f"sent {result.sent}, acknowledged {result.acknowledged}")
-
-
-@_plainly
+@plainly
 def replay(
     recording: Annotated[str, typer.Argument(help=f"What the files are: {', '.join(RECORDINGS)}.")],
     files: Annotated[list[Path], typer.Argument(help="CSV files, sent one after the other.")],

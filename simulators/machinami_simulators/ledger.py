@@ -1,7 +1,7 @@
 """The sender's ledger: every message sent and whether the broker acknowledged it, one SQLite file a run.
 
-A message's row is committed before the message leaves, its acknowledgement after it has come. So a crash may
-leave sent rows unacknowledged, but never an acknowledged message without its row.
+A message's row is committed before the message leaves, its acknowledgement after it has come. So a crash
+may leave sent rows unacknowledged, but never an acknowledged message without its row.
 """
 
 import sqlite3

@@ -116,6 +116,24 @@ class Port(Written, frozen=True, kw_only=True):
     pull: float
 
 
+class Underpass(Written, frozen=True, kw_only=True):
+    """A road that dips below another; `pumps` is their strength against the usual."""
+
+    id: str
+    name: Name
+    at: Point
+    pumps: float
+
+
+class Shelter(Written, frozen=True, kw_only=True):
+    """Where people go when told to leave (避難所); `holds` is how many."""
+
+    id: str
+    name: Name
+    at: Point
+    holds: int
+
+
 class Bikes(Written, frozen=True, kw_only=True):
     """The fleet."""
 
@@ -143,6 +161,8 @@ class Plan(Written, frozen=True, kw_only=True):
     paddy_block: list[PaddyBlock]
     place: list[Place]
     port: list[Port]
+    underpass: list[Underpass]
+    shelter: list[Shelter]
 
 
 def read_plan(text: str) -> Plan:

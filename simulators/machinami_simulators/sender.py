@@ -26,6 +26,7 @@ class Sender:
         sent: messages handed to a socket.
         acknowledged: messages that the broker has acknowledged.
         backlog: messages put here and not yet sent.
+        most_backlog: how many may wait; above it the simulated clock waits, so that memory is bounded.
     """
 
     def __init__(self, host: str, port: int, ledger: Ledger, *, window: int) -> None:
@@ -38,6 +39,7 @@ class Sender:
         self._filled: dict[str, Connection] = {}  # with something to send
         self._delay, self._try_at, self._keep_alive_at = 0.0, 0.0, 0.0
         self.sent = self.acknowledged = self.backlog = 0
+        self.most_backlog = 5_000
 
     def __enter__(self) -> "Sender":
         return self

@@ -1,14 +1,16 @@
 """Running the city: the simulated clock drives the world, the world's messages go to the sender."""
 
+import math
 import time
+from collections import deque
 
 import msgspec
 
 from machinami_simulators.sender import Sender
 from machinami_simulators.stopping import Stop
+from machinami_simulators.wire import Message
 from machinami_simulators.world import World
 
-_MAX_BACKLOG = 5_000  # messages; above it the simulated clock waits
 _STEPS_A_TURN = 100
 _WAIT = 0.2  # seconds
 _STOP_WITHIN = 1.2  # seconds to wait for acknowledgements when asked to stop
@@ -20,7 +22,7 @@ class Clock:
 
     Args:
         start: simulated seconds since the epoch; a start in the future is never held back.
-        speed: simulated seconds in a second.
+        speed: simulated seconds in a second; infinity is as fast as the sender can.
     """
 
     def __init__(self, start: float, speed: float) -> None:
@@ -37,6 +39,8 @@ class Clock:
     def now(self) -> float:
         """Simulated seconds since the epoch."""
         wall = time.time()
+        if math.isinf(self._speed):
+            return math.inf if self._ahead else wall
         simulated = self._start + (wall - self._began) * self._speed
         return simulated if self._ahead else min(simulated, wall)
 
@@ -49,21 +53,25 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(world: World, clock: Clock, sender: Sender, stop: Stop, *, until: float) -> Result:
-    """Run until asked to stop, or while steps end by simulated time `until` and until all is acknowledged."""
-    while not stop and (world.now + world.dt <= until or sender.backlog or sender.unacknowledged):
-        behind = _advance(world, min(clock.now(), until), sender)
-        if behind > _SLEPT and clock.real_time:
-            world.skip_to(clock.now())
-        sender.turn(0.0 if behind >= world.dt and sender.backlog < _MAX_BACKLOG else _WAIT)
+    """Run until asked to stop, or until all that leaves up to simulated time `until` is acknowledged."""
+    ahead: deque[Message] = deque()
+    while not stop and (world.now < until or ahead or sender.backlog or sender.unacknowledged):
+        now = min(clock.now(), until)
+        done = _release(world, ahead, now, until, sender)
+        world.truth.at(min(world.now, now))
+        if now - world.now > _SLEPT and clock.real_time:
+            world.skip_to(now)
+        sender.turn(_WAIT if done or sender.backlog >= sender.most_backlog else 0.0)
     sender.drain(_STOP_WITHIN)
     return Result(sent=sender.sent, acknowledged=sender.acknowledged)
 
 
-def _advance(world: World, now: float, sender: Sender) -> float:
-    """Step up to the present as long as the sender keeps up; gives the seconds still to go."""
+def _release(world: World, ahead: deque[Message], now: float, until: float, sender: Sender) -> bool:
+    """Hand over what leaves up to now, as long as the sender keeps up; whether there is nothing more."""
     for _ in range(_STEPS_A_TURN):
-        if world.now + world.dt > now or sender.backlog >= _MAX_BACKLOG:
-            break
-        for message in world.step():
-            sender.put(message)
-    return now - world.now
+        while ahead and ahead[0].at <= now and sender.backlog < sender.most_backlog:
+            sender.put(ahead.popleft())
+        if world.now >= now or sender.backlog >= sender.most_backlog:
+            return not ahead or ahead[0].at > now
+        ahead.extend(message for message in world.step() if message.at <= until)
+    return False

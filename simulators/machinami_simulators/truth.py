@@ -1,9 +1,9 @@
 """What is really so in the simulated city, written by the simulator itself, to judge the platform by.
 
-One SQLite file a run, `<data-dir>/truth/simulate-<start>.sqlite` (WAL: it may be read while it grows). Each
-record below is a table of the same name in lower case, its fields are the columns. Every time is in seconds
-since the epoch by the city's own clock, whatever a device believes; `Run` says what was played, `Clock` ties
-the city's clock to the wall clock of the machine. Nothing here knows the platform.
+One SQLite file a run, `<data-dir>/truth/simulate-<start>.sqlite` (WAL: it may be read while it grows).
+Each record below is a table of the same name in lower case, its fields are the columns. Every time is in
+seconds since the epoch by the city's own clock, whatever a device believes; `Run` says what was played,
+`Clock` ties the city's clock to the wall clock of the machine. Nothing here knows the platform.
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-KEEP = 40 * 86_400.0  # simulated seconds; what lies further back is dropped
+KEEP = 7 * 86_400.0  # simulated seconds; what lies further back is dropped
 _BATCH = 20_000  # rows in memory before they are written
 _COMMIT_EVERY = 2.0  # seconds of the wall clock
 _LOOK_BACK_EVERY = 3600.0  # simulated seconds between two droppings of what is old
