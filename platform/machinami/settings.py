@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
     stream_partitions: int = Field(default=8, ge=1, le=1024)
     stream_replicas: int = Field(default=1, ge=1, le=5)
     durability: Durability = Durability.CRASH
-    batch_messages: int = 5_000
+    batch_messages: int = 20_000
     ingest_workers: int = Field(default=1, ge=1, le=64)
     query_timeout: float = 30.0
 
@@ -162,8 +163,11 @@ def pseudonym_secret(data_dir: Path) -> bytes:
     target = data_dir / PSEUDONYM_FILE
     if not target.exists():
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = target.with_suffix(".part")
+        # Workers that start together each make one; the first to link it has made the key for all.
+        part = target.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
         part.touch(mode=0o600)
         part.write_bytes(secrets.token_bytes(32))
-        part.replace(target)
+        with suppress(FileExistsError):
+            os.link(part, target)
+        part.unlink()
     return target.read_bytes()

@@ -101,3 +101,34 @@ async def test_a_batch_has_bounded_bytes_and_large_messages_pass(
         assert sum(len(message.payload) for message in messages) <= 8 * 2**20
         found += [len(message.payload) for message in messages]
     assert found == sizes
+
+
+async def test_a_request_that_is_given_up_leaves_nothing_for_the_next(stream: MessageStream) -> None:
+    waiting = asyncio.create_task(stream.fetch(0, 10, 5))
+    await asyncio.sleep(0.2)  # it is on the server now
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    for n in range(3):
+        await stream.publish("t", b"%d" % n)
+    assert [message.payload for message in await stream.fetch(0, 10, 1)] == [b"0", b"1", b"2"]
+
+
+async def test_full_answers_follow_one_another(stream: MessageStream) -> None:
+    for n in range(20):
+        await stream.publish("t", b"%d" % n)
+    found: list[bytes] = []
+    while len(found) < 20:
+        found += [message.payload for message in await stream.fetch(len(found), 3, 1)]
+    assert found == [b"%d" % n for n in range(20)]
+
+
+async def test_a_message_larger_than_a_batch_comes_alone(
+    stream: MessageStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("machinami.stream.client._FETCH_BYTES", 1000)
+    for size in (10, 5000, 10):
+        await stream.publish("t", b"x" * size)
+    sizes: list[int] = []
+    while len(sizes) < 3:
+        sizes += [len(message.payload) for message in await stream.fetch(len(sizes), 100, 1)]
+    assert sizes == [10, 5000, 10]

@@ -53,21 +53,24 @@ class Crew:
 
     @asynccontextmanager
     async def working(self, workers: int = 1) -> AsyncGenerator[None]:
-        tasks = [asyncio.create_task(self._worker().run()) for _ in range(workers)]
+        streams = [self._stream_of_its_own() for _ in range(workers)]
+        tasks = [asyncio.create_task(self._worker(stream).run()) for stream in streams]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for stream in streams:
+                stream.close()
 
-    def _worker(self) -> Worker:
-        linkage = Linkage(self._engine)
-        return Worker(self._stream_of_its_own(), linkage, Levels(), limit=50, wait=0.1, keep=0)
+    def _worker(self, stream: MessageStream) -> Worker:
+        return Worker(stream, Linkage(self._engine), Levels(), limit=50, wait=0.1, keep=0)
 
     def _stream_of_its_own(self) -> MessageStream:
         shared = self._stream
-        return MessageStream(shared._nats, shared._jetstream, shared._stream)  # pyright: ignore[reportPrivateUsage] # a reader has a consumer of its own
+        parts = shared._jetstream, shared._stream, shared._servers, shared._password  # pyright: ignore[reportPrivateUsage] # a reader has a consumer of its own
+        return MessageStream(*parts)
 
     async def reached(self) -> Counters:
         """The counters, when all that is in the stream now is committed."""

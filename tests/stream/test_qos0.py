@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from devices import publish
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from machinami.local.broker import Broker
 from machinami.stream.client import MessageStream
 from machinami.stream.qos0 import _Intake, take_in_qos0
+from machinami.stream.wire import LISTENER, Wire, connect
 
 
 @pytest.fixture
@@ -72,7 +74,43 @@ async def test_it_goes_on_after_the_broker_was_killed(
     assert await payloads(stream, 1) == [b"after"]
 
 
-class Wire(asyncio.Transport):
+class Heard(Wire):
+    """Takes down the subjects that it hears."""
+
+    def __init__(self, *words: Any) -> None:
+        super().__init__(*words)
+        self.subjects: list[bytes] = []
+
+    def take(self, words: list[bytes], data: bytes, begin: int, end: int) -> None:  # noqa: ARG002 # as `Wire`
+        self.subjects.append(words[1])
+
+
+async def test_its_user_hears_devices_and_nothing_of_what_the_server_does(
+    broker: Broker, stream: MessageStream
+) -> None:
+    heard = Heard(LISTENER, broker.password, "> 1", 0)
+    await connect(broker.nats, heard)
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(publish, broker, [("a/b", b"x"), ("$d", b"y")])
+    assert len(await payloads(stream, 2)) == 2
+    assert heard.subjects == [b"a.b", b"$d"]
+    heard.close()
+
+
+async def test_a_broker_without_that_user_serves_the_other(
+    broker: Broker, stream: MessageStream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("machinami.stream.qos0.LISTENER", "nobody")
+    task = asyncio.create_task(take_in_qos0(broker.nats, broker.password))
+    async with asyncio.timeout(20):
+        while not await stream.fetch(0, 1, 0.2):
+            await asyncio.to_thread(publish, broker, [("t", b"x")], qos=0)
+    assert "has no user nobody" in caplog.text
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+class Written(asyncio.Transport):
     """Takes what is written."""
 
     def __init__(self) -> None:
@@ -82,10 +120,25 @@ class Wire(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written.append(bytes(data))
 
+    def pause_reading(self) -> None:
+        """What it reads is given to it."""
+
+    resume_reading = pause_reading
+
 
 def hmsg(qos: int, payload: bytes) -> bytes:
     header = b"NATS/1.0\r\nNmqtt-Pub: %d\r\n\r\n" % qos
     return b"HMSG a.b 1 %d %d\r\n%s%s\r\n" % (len(header), len(header) + len(payload), header, payload)
+
+
+async def fed(data: bytes, cuts: list[int]) -> Written:
+    """What the intake writes when this data comes in such pieces."""
+    wire, intake = Written(), _Intake("listener", "secret")
+    intake.connection_made(wire)
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    for begin, end in pairwise(edges):
+        intake.data_received(data[begin:end])
+    return wire
 
 
 MESSAGES = st.lists(st.tuples(st.integers(0, 2), st.binary(max_size=40)), max_size=12)
@@ -96,14 +149,7 @@ def test_however_the_bytes_are_cut_the_same_messages_are_taken(
     messages: list[tuple[int, bytes]], cuts: list[int]
 ) -> None:
     data = b"INFO {}\r\n" + b"PING\r\n".join(hmsg(qos, payload) for qos, payload in messages) + b"PING\r\n"
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    wire, intake = Wire(), _Intake("secret")
-    intake.connection_made(wire)
-    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for begin, end in pairwise(edges):
-        intake.data_received(data[begin:end])
-    loop.close()
+    wire = asyncio.run(fed(data, cuts))
     written = b"".join(wire.written[1:])
     expected = [b"PUB $MQTT.msgs.a.b %d\r\n%s\r\n" % (len(p), p) for qos, p in messages if qos == 0]
     assert written.replace(b"PONG\r\n", b"") == b"".join(expected).replace(b"PONG\r\n", b"")

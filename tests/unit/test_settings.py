@@ -1,10 +1,11 @@
 """Where settings come from, and where a role finds its servers."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from machinami.errors import Unavailable
-from machinami.settings import City, Settings, database_address, stream_address, write_city
+from machinami.settings import City, Settings, database_address, pseudonym_secret, stream_address, write_city
 
 CITY = City(
     api="http://127.0.0.1:1",
@@ -68,3 +69,10 @@ def test_secret_files_come_behind_the_environment_and_before_the_file(
 def test_a_folder_of_secrets_that_is_not_there_is_no_defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "none"))
     assert Settings.load(tmp_path).nats_password == ""
+
+
+def test_processes_that_start_together_have_the_same_secret(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: pseudonym_secret(tmp_path), range(64)))
+    assert made == {(tmp_path / "pseudonym.key").read_bytes()}
+    assert [path.name for path in tmp_path.iterdir()] == ["pseudonym.key"]

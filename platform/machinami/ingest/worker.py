@@ -56,7 +56,7 @@ class Worker:
         linkage: Linkage,
         mapper: Mapper,
         *,
-        limit: int = 5_000,
+        limit: int = 20_000,
         wait: float = _IDLE_WAIT,
         keep: int = 10_000,
         partitions: int = 8,

@@ -26,9 +26,7 @@ from machinami.errors import SetupError, Unavailable
 from machinami.local.ports import LOOPBACK, answers, free_ports
 from machinami.local.process import Pause, Program, bound_log, last_lines, lock_folder, start, stop
 from machinami.settings import Durability
-
-USER = "city"
-"""NATS user of the city's own processes."""
+from machinami.stream.wire import LISTENER, USER
 
 MESSAGES = "$MQTT_msgs"
 """Stream in which the server stores a QoS 1 or 2 message before it acknowledges it."""
@@ -45,6 +43,12 @@ _DEVICE_RIGHTS = {
     "publish": {"deny": ["$JS.>", "$SYS.>", "$MQTT.>"]},
     "subscribe": {"deny": ["$JS.>", "$SYS.>", "$MQTT.msgs.>", "$MQTT.sess.>", "$MQTT.rmsgs.>"]},
 }
+_LISTENER_RIGHTS = {
+    "publish": {"allow": ["$MQTT.msgs.>"]},
+    "subscribe": {"deny": ["$MQTT.>", "$JS.>", "_INBOX.>"]},
+}
+"""Each message also passes as what is stored, its receipt, and what ingest reads: four times the traffic."""
+
 _SYNC_INTERVAL = {Durability.CRASH: "1s", Durability.POWER_LOSS: "always"}
 
 
@@ -212,6 +216,8 @@ class Broker:
             "allowed_connection_types": ["MQTT"],
             "permissions": _DEVICE_RIGHTS,
         }
+        city = {"user": USER, "password": self.password}
+        listener = {"user": LISTENER, "password": self.password, "permissions": _LISTENER_RIGHTS}
         mqtt = {**self.mqtt, "no_auth_user": "device", "max_ack_pending": 4096, "reject_qos2_publish": True}
         return {
             "server_name": "machinami",
@@ -225,9 +231,7 @@ class Broker:
                 "max_file_store": self._store_bytes,
                 "sync_interval": _SYNC_INTERVAL[self._durability],
             },
-            "accounts": {
-                "CITY": {"jetstream": "enabled", "users": [{"user": USER, "password": self.password}, device]}
-            },
+            "accounts": {"CITY": {"jetstream": "enabled", "users": [city, listener, device]}},
             **({"mqtt": mqtt} if devices else {}),
         }
 

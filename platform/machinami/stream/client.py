@@ -6,10 +6,9 @@ a device was told is stored can then be read from here by its sequence number, w
 position kept in the database is the only one trusted; consumers are thrown away.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
 
 import msgspec
 from natsrpy import Nats
@@ -19,8 +18,6 @@ from natsrpy.js import (
     DeliverPolicy,
     DiscardPolicy,
     JetStream,
-    JetStreamMessage,
-    PullConsumer,
     PullConsumerConfig,
     RetentionPolicy,
     StorageType,
@@ -30,25 +27,25 @@ from natsrpy.js import (
 
 from machinami.errors import InvalidRequest, Unavailable
 from machinami.model import Message
-from machinami.stream.topics import subject_of, topic_of
+from machinami.stream.pulling import (
+    PREFIX,
+    RECEIVED_AT,
+    Pulled,
+    Pulling,
+    Request,
+    Wanted,
+    open_pulling,
+)
+from machinami.stream.topics import subject_of
+from machinami.stream.wire import USER, split_addresses
+
+__all__ = ["MessageStream", "StreamLimits", "StreamState", "Stretch", "Wanted", "open_stream"]
 
 STREAM = "$MQTT_msgs"
-PREFIX = "$MQTT.msgs."
-USER = "city"
 _FETCH_BYTES = 8 * 2**20
-"""Payloads in one batch: a worker has two in hand, and their decoded form is several times as large."""
-
-_FETCH_MESSAGES = 100_000
-_TOO_MUCH = "Message Size Exceeds MaxBytes"
-"""What the server says where the next message does not fit any more. The client library then drops those that
-did, so fewer messages are asked for: half as many, and a quarter more each time that goes well."""
-
-_ANSWER_SECONDS = 2.0
-"""How long past its time an answer may take; a restarted server knows nothing of what it was asked before."""
+"""Bytes in one batch: a worker has two in hand, and their decoded form is several times as large."""
 
 _CONSUMER_IDLE = timedelta(minutes=5)
-_RECEIVED_AT = "Machinami-Received-At"
-"""Header of a replayed message. Devices cannot write it: MQTT 3.1.1 has no headers."""
 _TOO_LARGE = "max payload size exceeded"  # the client library has no type for it
 
 
@@ -64,10 +61,6 @@ class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     size: int = 8 * 2**30
     replicas: int = 1
-
-
-Wanted: TypeAlias = Callable[[int, str], bool]
-"""Says of a message's sequence and subject whether it is wanted."""
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,14 +96,15 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
 class MessageStream:
     """The stream of one city. Get one with `open_stream`."""
 
-    def __init__(self, nats: Nats, jetstream: JetStream, stream: Stream) -> None:
-        self._nats = nats
+    def __init__(self, jetstream: JetStream, stream: Stream, servers: list[str], password: str) -> None:
         self._jetstream = jetstream
         self._stream = stream
-        self._consumer: PullConsumer | None = None
+        self._servers = servers
+        self._password = password
+        self._pulling: Pulling | None = None
+        self._consumer: str | None = None
         self._next = 0
         self._delivered = 0
-        self._most: int = _FETCH_MESSAGES
 
     async def state(self) -> StreamState:
         """How far the stream reaches.
@@ -152,35 +146,43 @@ class MessageStream:
         Raises:
             Unavailable: the broker does not answer.
         """
-        limit = min(limit, self._most)
-        try:
-            consumer = await self._consumer_at(after + 1)
-            raw = await consumer.fetch(
-                max_messages=limit, max_bytes=_FETCH_BYTES, expires=wait, timeout=wait + _ANSWER_SECONDS
-            )
-        except TimeoutError as error:
+        pulled = await self._pull(after, limit, wait, wanted)
+        if pulled.too_large:
+            pulled = await self._pull(after, 1, wait, wanted)
+        if not pulled.whole or (not pulled.count and (await self.state()).last > after):
+            # The rest is fetched again by a new consumer. A server may also have forgotten this one, and
+            # answer nothing rather than an error.
             self._consumer = None
-            self._most = max(1, limit // 2)  # if it was slow and not gone, less is ready sooner
-            raise Unavailable("the broker does not answer", cure="Try again when it is up") from error
-        except NatsrpyBaseError as error:
-            self._consumer = None
-            if _TOO_MUCH in str(error) and limit > 1:
-                self._most = limit // 2
-                return await self.read(after, limit, wait, wanted)
-            raise _unavailable(error) from error
-        self._most = min(self._most + self._most // 4 + 1, _FETCH_MESSAGES)
-        items = self._in_order(raw)
-        if not items:
-            if (await self.state()).last > after:
-                # A restarted server has forgotten the consumer, and answers nothing rather than an error.
-                self._consumer = None
-            return Stretch(messages=[], last=after)
-        messages = [
-            _message(item) for item in items if wanted is None or wanted(item.stream_sequence, item.subject)
-        ]
-        return Stretch(messages=messages, last=items[-1].stream_sequence)
+        return Stretch(messages=pulled.messages, last=pulled.last or after)
 
-    async def _consumer_at(self, sequence: int) -> PullConsumer:
+    async def _pull(self, after: int, limit: int, wait: float, wanted: Wanted | None) -> Pulled:
+        pulling = self._pulling
+        try:
+            subject = await self._consumer_at(after + 1)
+            if pulling is None or pulling.closed.is_set():
+                pulling = self._pulling = await open_pulling(self._servers, self._password)
+            pulled = await pulling.pull(
+                Request(
+                    subject=subject,
+                    after=self._delivered,
+                    limit=limit,
+                    size=_FETCH_BYTES,
+                    wait=wait,
+                    wanted=wanted,
+                )
+            )
+        except NatsrpyBaseError as error:
+            self._give_up()
+            raise _unavailable(error) from error
+        except BaseException:  # cancelled as well: what is still on its way must not answer the next request
+            self._give_up()
+            raise
+        self._delivered += pulled.count
+        self._next = pulled.last + 1 if pulled.count else self._next
+        return pulled
+
+    async def _consumer_at(self, sequence: int) -> str:
+        """Where a consumer takes requests that hands out what begins with this message."""
         if self._consumer is None or sequence != self._next:
             config = PullConsumerConfig(
                 ack_policy=AckPolicy.NONE,
@@ -189,24 +191,21 @@ class MessageStream:
                 inactive_threshold=_CONSUMER_IDLE,
                 memory_storage=True,
             )
-            self._consumer = await self._stream.consumers.create(config)
+            consumer = await self._stream.consumers.create(config)
+            self._consumer = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{consumer.name}"
             self._next = sequence
             self._delivered = 0
         return self._consumer
 
-    def _in_order(self, raw: Sequence[JetStreamMessage]) -> Sequence[JetStreamMessage]:
-        # Nothing acknowledges these deliveries, so one lost on the way shows only as a gap in the consumer's
-        # own count: what follows a gap is dropped here and fetched again by a new consumer.
-        before = self._delivered
-        for item in raw:
-            if item.consumer_sequence != self._delivered + 1:
-                self._consumer = None
-                break
-            self._delivered += 1
-        items = raw[: self._delivered - before]
-        if items:
-            self._next = items[-1].stream_sequence + 1
-        return items
+    def _give_up(self) -> None:
+        self._consumer = None
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection for reading; another read opens it again."""
+        if self._pulling is not None:
+            self._pulling.close()
+        self._pulling = None
 
     async def publish(self, topic: str, payload: bytes, received_at: datetime | None = None) -> None:
         """Put a message into the stream as if a device had sent it; returns when it is stored.
@@ -218,7 +217,7 @@ class MessageStream:
             InvalidRequest: it is larger than the broker takes.
             Unavailable: the broker does not answer, or the stream is full.
         """
-        headers = {_RECEIVED_AT: received_at.isoformat()} if received_at else None
+        headers = {RECEIVED_AT: received_at.isoformat()} if received_at else None
         try:
             await self._jetstream.publish(PREFIX + subject_of(topic), payload, headers=headers, wait=True)
         except NatsrpyBaseError as error:
@@ -243,16 +242,6 @@ def _moment(timestamp: int) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC)
 
 
-def _message(item: JetStreamMessage) -> Message:
-    replayed = item.headers.get(_RECEIVED_AT)
-    return Message(
-        sequence=item.stream_sequence,
-        topic=topic_of(item.subject.removeprefix(PREFIX)),
-        payload=item.payload,
-        received_at=datetime.fromisoformat(replayed) if replayed else item.published,
-    )
-
-
 def _unavailable(error: NatsrpyBaseError) -> Unavailable:
     return Unavailable(f"the broker does not answer: {error}", cure="Try again when it is up")
 
@@ -272,8 +261,8 @@ async def open_stream(
     Raises:
         Unavailable: the broker does not answer, or has no stream yet.
     """
-    addresses = [f"nats://{server}" for server in split_addresses(address)]
-    nats = Nats(addrs=addresses, user_and_pass=(USER, password))
+    servers = split_addresses(address)
+    nats = Nats(addrs=[f"nats://{server}" for server in servers], user_and_pass=(USER, password))
     try:
         await nats.startup()
         jetstream = await nats.jetstream()
@@ -281,15 +270,12 @@ async def open_stream(
         stream = await (streams.create_or_update(_config(limits)) if limits else streams.get(STREAM))
     except NatsrpyBaseError as error:
         raise _unavailable(error) from error
+    messages = MessageStream(jetstream, stream, servers, password)
     try:
-        yield MessageStream(nats, jetstream, stream)
+        yield messages
     finally:
+        messages.close()
         await nats.shutdown()
-
-
-def split_addresses(address: str) -> list[str]:
-    """host:port of each server, of one or of several with commas between them."""
-    return [server.strip() for server in address.split(",")]
 
 
 def _config(limits: StreamLimits) -> StreamConfig:

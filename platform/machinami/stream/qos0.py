@@ -1,24 +1,23 @@
 """QoS 0 messages join the others in the stream.
 
 The broker stores by itself only what it acknowledges. A QoS 0 message passes by on its subject, as every
-other does as well, so whoever looks for them sees all traffic. At 10 µs a message the client library would
-cost more than much of ingest; this reads the few lines of the NATS protocol that it needs, at 1 µs.
+other does as well, so whoever looks for them sees all traffic: `wire` reads it for little.
 """
 
 import asyncio
 import itertools
+import logging
 import re
-from typing import Final
 
-import msgspec
+from machinami.stream.pulling import PREFIX
+from machinami.stream.wire import LISTENER, USER, Wire, connect, split_addresses
 
-from machinami.errors import Unavailable
-from machinami.stream.client import PREFIX, USER, split_addresses
+log = logging.getLogger(__name__)
 
-_QUEUE = "machinami-qos0"
+_ALL = "> machinami-qos0 1"
 _IS_QOS0 = re.compile(rb"\r\nNmqtt-Pub: ?0\r\n").search
+_GATHER = 0.01  # seconds
 _PAUSE = 1.0  # seconds before a broken connection is tried again
-_LINE: Final = b"\r\n"
 
 
 async def take_in_qos0(address: str, password: str) -> None:
@@ -30,66 +29,35 @@ async def take_in_qos0(address: str, password: str) -> None:
     Args:
         address: host:port of the NATS client port; of a cluster several, with commas between them.
     """
-    loop = asyncio.get_running_loop()
+    user = LISTENER
     for server in itertools.cycle(split_addresses(address)):
-        host, _, port = server.rpartition(":")
+        intake = _Intake(user, password)
         try:
-            transport, intake = await loop.create_connection(lambda: _Intake(password), host, int(port))
+            await connect(server, intake)
         except OSError:  # the reader of the stream says that the broker is away, and waits for it too
             await asyncio.sleep(_PAUSE)
             continue
         try:
             await intake.closed.wait()
         finally:
-            transport.close()
+            intake.close()
+        if user != USER and "Authorization" in intake.error:
+            log.warning("the broker has no user %s: its own messages pass through ingest as well", user)
+            user = USER
+            continue
         await asyncio.sleep(_PAUSE)
 
 
-class _Intake(asyncio.Protocol):
-    """One connection: ``HMSG subject sid [reply] header-bytes all-bytes``, then so many bytes."""
+class _Intake(Wire):
+    """Takes every message, and sends those of QoS 0 into the stream."""
 
-    def __init__(self, password: str) -> None:
-        options = {"user": USER, "pass": password, "verbose": False, "headers": True, "protocol": 1}
-        hello = b"CONNECT " + msgspec.json.encode(options) + _LINE
-        self.closed = asyncio.Event()
-        self._greeting = hello + b"SUB > " + _QUEUE.encode() + b" 1" + _LINE
-        self._transport: asyncio.Transport | None = None
-        self._rest = b""
+    def __init__(self, user: str, password: str) -> None:
+        super().__init__(user, password, _ALL, _GATHER)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say who we are, and ask for everything."""
-        if not isinstance(transport, asyncio.Transport):
-            raise Unavailable(f"cannot write to the broker over {type(transport).__name__}")
-        self._transport = transport
-        transport.write(self._greeting)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 # asyncio's name and arguments
-        """Let `take_in_qos0` connect again."""
-        self.closed.set()
-
-    def data_received(self, data: bytes) -> None:
-        """Take whole lines and messages; keep what is not whole yet."""
-        data = self._rest + data
-        answers: list[bytes] = []
-        begin = 0
-        while (end := data.find(_LINE, begin)) >= 0:
-            kind = data[begin : begin + 4]
-            following = end + 2
-            if kind in (b"HMSG", b"MSG "):
-                words = data[begin:end].split()
-                following += int(words[-1]) + 2
-                if following > len(data):
-                    break
-                if kind == b"HMSG" and _IS_QOS0(data, end + 2, end + 2 + int(words[-2])):
-                    payload = data[end + 2 + int(words[-2]) : following - 2]
-                    answers.append(_store(words[1], payload))
-            elif kind == b"PING":
-                answers.append(b"PONG" + _LINE)
-            begin = following
-        self._rest = data[begin:]
-        if answers and self._transport:
-            self._transport.write(b"".join(answers))
-
-
-def _store(subject: bytes, payload: bytes) -> bytes:
-    return b"PUB %s%s %d\r\n%s\r\n" % (PREFIX.encode(), subject, len(payload), payload)
+    def take(self, words: list[bytes], data: bytes, begin: int, end: int) -> None:
+        """A message with headers, as the MQTT listener writes them, says its quality of service there."""
+        if words[0] != b"HMSG":
+            return
+        payload = begin + int(words[-2])
+        if _IS_QOS0(data, begin, payload):
+            self.publish(PREFIX.encode() + words[1], data[payload:end])
