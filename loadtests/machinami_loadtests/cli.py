@@ -12,11 +12,14 @@ import msgspec
 import psutil
 import typer
 from machinami.local.database import EmbeddedDatabase
+from machinami_simulators.scale import find_scale
+from machinami_simulators.scenario import find_scenario
 
 from machinami_loadtests.bench import Report, Size, bench_ingest
 from machinami_loadtests.http.bench import Pair, bench_api
 from machinami_loadtests.http.bench import Report as ApiReport
 from machinami_loadtests.http.bench import Size as ApiSize
+from machinami_loadtests.simulator_bench import bench_simulator
 from machinami_loadtests.soak.cli import puback, soak
 from machinami_loadtests.storage_bench import Result as StorageResult
 from machinami_loadtests.storage_bench import Size as StorageSize
@@ -119,6 +122,44 @@ def api(
         print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     else:
         _print_api(report)
+
+
+@app.command()
+def simulator(
+    scale: Annotated[str, typer.Option(help="Size of the city, as in machinami simulate.")] = "city",
+    scenario: Annotated[str, typer.Option(help="What happens in it.")] = "ordinary-day",
+    ticks: Annotated[int, typer.Option(help="Simulated tens of seconds without sending.", min=1)] = 120,
+    minutes: Annotated[float, typer.Option(help="Simulated minutes that are published.", min=0.2)] = 20,
+    connections: Annotated[int, typer.Option(help="Connections of the pool.", min=1, max=256)] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Messages and readings/s of the simulated city alone, messages/s at QoS 1, memory of a device.
+
+    A reading is one measured value. Publishing is the whole simulator with its truth and its ledger, to a
+    broker of its own in a temporary folder.
+    """
+    size, what = find_scale(scale), find_scenario(scenario)
+    with tempfile.TemporaryDirectory(prefix="machinami-bench-") as folder:
+        report = bench_simulator(
+            Path(folder), size, what, ticks=ticks, minutes=minutes, connections=connections
+        )
+    if as_json:
+        document = {**msgspec.structs.asdict(report), "machine": machine()}
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        return
+    lines = (
+        ("devices", report.devices, f"{report.bytes_per_device:,.0f} bytes each"),
+        (
+            "simulating",
+            report.simulated_messages,
+            f"messages, {report.simulated_readings:,.0f} readings, and",
+        ),
+        ("publishing", report.publishing_messages, "messages in a second of one core's CPU"),
+        ("by the clock", report.published_per_second, f"messages/s over {report.connections} connections"),
+    )
+    for name, figure, unit in lines:
+        print(f"{name:<13}{figure:>10,.0f} {unit}")
+    print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))
 
 
 def machine() -> dict[str, object]:

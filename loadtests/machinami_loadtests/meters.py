@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-
-from machinami_loadtests import packets
+from machinami_simulators import packets
 
 CONNECTOR_FOLDER = Path(__file__).parent / "connectors/meters"
 VALUES = 4

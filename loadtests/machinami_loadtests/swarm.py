@@ -14,8 +14,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice, repeat
 
 import msgspec
-
-from machinami_loadtests import packets
+from machinami_simulators import packets
 
 _BLOCK = 512  # packets written at once
 _READ = 1 << 16

@@ -18,6 +18,7 @@ from machinami_simulators import replay as replaying
 from machinami_simulators.devices.faults import KINDS as FAULTS
 from machinami_simulators.errors import InvalidOption, SimulatorError
 from machinami_simulators.ledger import Ledger
+from machinami_simulators.lines import find_lines
 from machinami_simulators.masters import write_masters
 from machinami_simulators.recordings import CONNECTIONS, RECORDINGS, check_header, find_recording, read_rows
 from machinami_simulators.scale import SCALES, TOWN, find_scale
@@ -29,7 +30,6 @@ from machinami_simulators.truth import Run, Truth, TruthLog
 from machinami_simulators.world import World
 
 _DAY = 86_400.0
-_DEVICE_WINDOW = 20  # unacknowledged messages of one device's connection
 _P = ParamSpec("_P")
 
 DataDir = Annotated[
@@ -98,6 +98,13 @@ def simulate(
     masters: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Only write the city's master data as CSV into DIR.")
     ] = None,
+    connections: Annotated[
+        str,
+        typer.Option(
+            metavar="real|each|N",
+            help="MQTT connections: as in reality, one for each device, or N that all devices share.",
+        ),
+    ] = "real",
     truth_days: Annotated[
         float, typer.Option(help="Simulated days of which the truth is kept.", min=0.01)
     ] = 7.0,
@@ -145,15 +152,16 @@ def simulate(
     )
     where = broker(folder, mqtt_host, mqtt_port)
     reach(*where)
-    with (
-        only_one(folder, "simulate"),
-        stop_on_signals() as stop,
-        TruthLog(folder / "truth", run, keep=_DAY * truth_days) as truth,
-        Ledger(folder / "ledger", "simulate") as ledger,
-        Sender(*where, ledger, window=_DEVICE_WINDOW) as sender,
-    ):
-        print(f"Playing 街並市 to {address(*where)}; Ctrl-C ends it.", flush=True)
-        result = simulation.run(world(truth), simulation.Clock(began, pace), sender, stop, until=until)
+    with only_one(folder, "simulate"), TruthLog(folder / "truth", run, keep=_DAY * truth_days) as truth:
+        playing = world(truth)
+        line, window = find_lines(connections, playing.devices)
+        with (
+            stop_on_signals() as stop,
+            Ledger(folder / "ledger", "simulate") as ledger,
+            Sender(*where, ledger, window=window, line=line) as sender,
+        ):
+            print(f"Playing 街並市 to {address(*where)}; Ctrl-C ends it.", flush=True)
+            result = simulation.run(playing, simulation.Clock(began, pace), sender, stop, until=until)
     print(f"sent {result.sent}, acknowledged {result.acknowledged}")
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from machinami_simulators.connection import Connection
 from machinami_simulators.errors import BrokerUnreachable
 from machinami_simulators.ledger import Ledger
+from machinami_simulators.lines import Line, own_connection
 from machinami_simulators.wire import Message
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 5.0  # seconds between attempts to reach the broker
@@ -17,22 +18,26 @@ _CONNECT_TIMEOUT = 3.0
 
 
 class Sender:
-    """Publishes messages QoS 1 on the connections that they name. A context manager.
+    """Publishes messages on the connections that they name. A context manager.
 
     Args:
         window: unacknowledged messages a connection.
+        line: which connection a message leaves on, see `lines`.
 
     Attributes:
         sent: messages handed to a socket.
-        acknowledged: messages that the broker has acknowledged.
+        acknowledged: messages that the broker has acknowledged; at QoS 0 nothing waits for it.
         backlog: messages put here and not yet sent.
         most_backlog: how many may wait; above it the simulated clock waits, so that memory is bounded.
     """
 
-    def __init__(self, host: str, port: int, ledger: Ledger, *, window: int) -> None:
+    def __init__(
+        self, host: str, port: int, ledger: Ledger, *, window: int, line: Line = own_connection
+    ) -> None:
         self._address = host, port
         self._ledger = ledger
         self._window = window
+        self._line = line
         self._selector = selectors.DefaultSelector()
         self._connections: dict[str, Connection] = {}
         self._closed: dict[str, Connection] = {}  # to be opened
@@ -59,7 +64,8 @@ class Sender:
 
     def put(self, message: Message) -> None:
         """Queue a message on its connection. The caller keeps `backlog` bounded."""
-        connection = self._connections.get(message.connection) or self._add(message.connection)
+        name = self._line(message)
+        connection = self._connections.get(name) or self._add(name)
         connection.pending.append(message)
         self._filled[connection.name] = connection
         self.backlog += 1
@@ -122,9 +128,15 @@ class Sender:
             batch += [(connection, connection.pending.popleft()) for _ in range(number)]
             if not connection.pending:
                 self._filled.pop(connection.name)
-        numbers = self._ledger.write([message for _, message in batch])
-        for number, (connection, message) in zip(numbers, batch, strict=True):
-            connection.publish(number, message)
+        if not batch:
+            self._ledger.write(())
+            return
+        promised = iter(self._ledger.write([message for _, message in batch if message.qos]))
+        for connection, message in batch:
+            connection.publish(next(promised) if message.qos else 0, message)
+            self.acknowledged += not message.qos
+        for connection in {id(connection): connection for connection, _ in batch}.values():
+            connection.flush()
         self.sent += len(batch)
         self.backlog -= len(batch)
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from machinami.local.broker import Broker
 from machinami.stream.client import MessageStream
-from machinami_loadtests import packets
 from machinami_loadtests.meters import Plan
 from machinami_loadtests.swarm import Published, SwarmError, swarm
+from machinami_simulators import packets
 
 PLAN = Plan(name="p", messages=3_000, devices=100, start=datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 
 import msgspec
+from machinami_simulators import packets
 
-from machinami_loadtests import packets
 from machinami_loadtests.meters import Plan
 
 _CONNECTIONS = 4

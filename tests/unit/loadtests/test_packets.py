@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from machinami.model import Message
-from machinami_loadtests import packets
 from machinami_loadtests.bare import FIELDS, rows
 from machinami_loadtests.meters import Plan
+from machinami_simulators import packets
 
 # Written out from the examples of MQTT 3.1.1, clauses 2.2.3, 3.1, 3.3 and 3.4.
 _CONNECT = bytes.fromhex("100d 0004 4d515454 04 02 003c 0001 61")

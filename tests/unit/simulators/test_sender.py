@@ -1,4 +1,7 @@
+import socket
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 from machinami_simulators.errors import BrokerUnreachable
@@ -96,3 +99,47 @@ def test_after_kill_9_every_message_that_arrived_is_in_the_ledger(broker, tmp_pa
 def test_nobody_there_is_said(tmp_path):
     with pytest.raises(BrokerUnreachable, match=r"127\.0\.0\.1:1 .*machinami up.*--mqtt-port"):
         reach("127.0.0.1", 1)
+
+
+def test_a_broker_that_refuses_is_said_and_tried_again(capsys, tmp_path):
+    """CONNACK 5, not authorized (MQTT 3.1.1, table 3.1)."""
+
+    def refuse(server):
+        peer, _ = server.accept()
+        with peer:
+            peer.sendall(bytes((0x20, 2, 0, 5)))
+
+    with socket.create_server(("127.0.0.1", 0)) as server, Ledger(tmp_path, "test") as ledger:
+        answer = threading.Thread(target=refuse, args=(server,))
+        answer.start()
+        with Sender("127.0.0.1", server.getsockname()[1], ledger, window=1) as sender:
+            put(sender, 1)
+            for _ in range(20):
+                sender.turn(0.05)
+            assert sender.sent == 0
+        answer.join()
+    assert "refused: not authorized" in capsys.readouterr().err
+
+
+def test_what_a_slow_socket_does_not_take_follows_later(tmp_path):
+    """A broker that reads nothing for a while gets everything in the end, in order, once."""
+    with socket.create_server(("127.0.0.1", 0)) as server, Ledger(tmp_path, "test") as ledger:
+        with Sender("127.0.0.1", server.getsockname()[1], ledger, window=4000) as sender:
+            for n in range(4000):
+                sender.put(Message("paddy", "device", "t", bytes(2000) + n.to_bytes(2)))
+            sender.turn(0)
+            peer, _ = server.accept()
+            peer.recv(100)
+            peer.sendall(bytes((0x20, 2, 0, 0)))
+            for _ in range(5):
+                sender.turn(0.01)
+            read = bytearray()
+            peer.settimeout(0.02)
+            while len(read) < 4000 * 2010:
+                sender.turn(0)
+                with suppress(TimeoutError):
+                    read += peer.recv(1 << 20)
+            peer.close()
+        assert [read[k * 2010 + 2008 : k * 2010 + 2010] for k in (0, 1999, 3999)] == [
+            n.to_bytes(2) for n in (0, 1999, 3999)
+        ]

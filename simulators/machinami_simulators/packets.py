@@ -68,6 +68,7 @@ def acknowledgements(first: int, last: int) -> bytes:
 
 
 DISCONNECT = bytes((0xE0, 0))
+PINGREQ = bytes((0xC0, 0))
 
 
 def _packet(kind: int, body: bytes) -> bytes:
