@@ -64,7 +64,7 @@ def test_a_batch_is_counted_once_it_is_committed(engine: Engine, moved: Any):
     worker = MeteredWorker(nothing, MeteredLinkage(engine), Levels())
     payloads = [b"1", b"2", b"2", b"x"]
     messages = [message(number, payload) for number, payload in enumerate(payloads, 1)]
-    worker.store(Stretch(messages=messages, last=4))
+    worker.store(worker.prepare(Stretch(messages=messages, last=4)))
     assert moved() == {
         "messages_total": 4,
         "committed_total": 3,

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from machinami.ingest.worker import Worker
+from machinami.ingest.worker import Prepared, Worker
 from machinami.linkage.write import Batch, Committed, Linkage
 from machinami.metrics import SECONDS
-from machinami.stream.client import Stretch
 
 MESSAGES = Counter("machinami_ingest_messages", "Messages read from the stream and done with")
 COMMITTED = Counter("machinami_ingest_committed", "Messages of which something is stored")
@@ -32,11 +31,11 @@ DATABASE = Histogram(
 class MeteredWorker(Worker):
     """A worker that says how large its batches are, and how long they take."""
 
-    def store(self, stretch: Stretch) -> None:
-        """Map and commit these messages."""
-        messages = stretch.messages
-        with BATCH_SECONDS.time():
-            super().store(stretch)
+    def store(self, prepared: Prepared) -> None:
+        """Commit these messages."""
+        messages = prepared.messages
+        super().store(prepared)
+        BATCH_SECONDS.observe(time.perf_counter() - prepared.begun)
         BATCH_MESSAGES.observe(len(messages))
         MESSAGES.inc(len(messages))
         LAG.set((datetime.now(UTC) - messages[-1].received_at).total_seconds())

@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from machinami.errors import Unavailable
 from machinami.linkage.write import Batch, Linkage
 from machinami.model import Mapped, Message, Rejection
@@ -39,6 +41,21 @@ class Mapper(Protocol):
     def redact(self, message: Message) -> bytes:
         """The payload without identifiers of people's devices."""
         ...
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch that is read and mapped.
+
+    Attributes:
+        mapped: of each message.
+        last: sequence of the last message that was read, wanted or not.
+        begun: when mapping began, by `time.perf_counter`.
+    """
+
+    messages: Sequence[Message]
+    mapped: Sequence[Mapped]
+    last: int
+    begun: float
 
 
 class Worker:
@@ -122,16 +139,20 @@ class Worker:
         wanted, position = self._wanted(), min(self._positions.values())
         limit = self._limit * min(_WIDEST, self._of // len(self._positions))
         fetching = asyncio.create_task(self._stream.read(position, limit, self._wait, wanted), name="fetch")
+        storing = asyncio.create_task(asyncio.sleep(0), name="store")
         try:
             while not watching.done():
                 stretch = await fetching
                 fetching = asyncio.create_task(
                     self._stream.read(stretch.last, limit, self._wait, wanted), name="fetch"
                 )
-                await self._take(stretch)
+                prepared = await asyncio.to_thread(self.prepare, stretch)  # while the one before is stored
+                await storing
+                storing = asyncio.create_task(self._take(prepared), name="store")
+            await storing
         finally:
             fetching.cancel()
-            await asyncio.gather(fetching, return_exceptions=True)
+            await asyncio.gather(fetching, storing, return_exceptions=True)
 
     def _wanted(self) -> Wanted | None:
         """Messages of our partitions that are not committed; None: all, as we have the whole stream."""
@@ -140,12 +161,12 @@ class Worker:
             return None
         return lambda sequence, subject: sequence > start.get(partition_of(subject, of), sequence)
 
-    async def _take(self, stretch: Stretch) -> None:
-        if stretch.messages:
-            await asyncio.to_thread(self.store, stretch)
-        elif stretch.last > min(self._positions.values()) and time.monotonic() >= self._due:
+    async def _take(self, prepared: Prepared) -> None:
+        if prepared.messages:
+            await asyncio.to_thread(self.store, prepared)
+        elif prepared.last > min(self._positions.values()) and time.monotonic() >= self._due:
             # Nothing was ours, but the position that all have reached is not to wait for us.
-            await asyncio.to_thread(self._commit, [], [], stretch.last)
+            await asyncio.to_thread(self._commit, [], [], prepared.last)
         else:
             return
         self._pause = 0.0
@@ -159,11 +180,16 @@ class Worker:
         self._forgotten = max(self._forgotten, reached.sequence - self._keep)
         await self._stream.forget(self._forgotten)
 
-    def store(self, stretch: Stretch) -> None:
-        """Map and commit these messages; the positions are then behind the last that was read."""
-        self._refused = 0
+    def prepare(self, stretch: Stretch) -> Prepared:
+        """Map these messages; the database is not asked, so that it may store others meanwhile."""
+        begun = time.perf_counter()
         mapped = [self._mapper.map(message) for message in stretch.messages]
-        self._commit(stretch.messages, mapped, stretch.last)
+        return Prepared(messages=stretch.messages, mapped=mapped, last=stretch.last, begun=begun)
+
+    def store(self, prepared: Prepared) -> None:
+        """Commit these messages; the positions are then behind the last that was read."""
+        self._refused = 0
+        self._commit(prepared.messages, prepared.mapped, prepared.last)
 
     def _commit(self, messages: Sequence[Message], mapped: Sequence[Mapped], through: int) -> None:
         try:

@@ -148,13 +148,9 @@ class Linkage:
         }
 
     def _check_months(self, drafts: Drafts) -> None:
-        months = {month_of(moment) for draft in drafts.values() for moment in draft.moments}
-        # Not month_of: these are in UTC already, and there are many.
-        months |= {
-            (item.observed_at.year, item.observed_at.month)
-            for draft in drafts.values()
-            for item in draft.measured
-        }
+        moments = {moment for draft in drafts.values() for moment in draft.moments}
+        moments |= {item.observed_at for draft in drafts.values() for item in draft.measured}
+        months = {month_of(moment) for moment in moments}
         if missing := self._partitions.missing(months):
             raise _MonthsMissing(missing)
 
@@ -193,8 +189,7 @@ def _measured_rows(rows: Rows, measured: Sequence[Measurement], series: Mapping[
                 value = item.values[place] if bare else None
                 rows.add(home, item.observed_at, value, None if bare else item.instance(place))
         return
-    for item in measured:
-        rows.add_numbers(homes, item.observed_at, item.values)
+    rows.add_measured(homes, measured)
 
 
 def _draft(

@@ -9,14 +9,13 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
+from machinami.model import Measurement
+from machinami.store.columns import Block, Row, Series, block_of, copy_data
 from machinami.store.engine import driver_connection
 from machinami.store.entities import EntityKey, dumps
 
 Slot: TypeAlias = tuple[str, str]
 """(attribute, dataset id)."""
-
-Row: TypeAlias = tuple[int, datetime, float | None, Any]
-"""(series, observed_at, number, document)."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _TYPES = ["int4", "timestamptz", "float8", "jsonb"]
@@ -35,6 +34,7 @@ _FIND_SERIES = text(
     " LEFT JOIN LATERAL (SELECT observed_at FROM observation o WHERE o.series = s.series"
     " ORDER BY observed_at DESC LIMIT 1) AS newest ON true"
 )
+_COPY_NUMBERS = "COPY observation (series, observed_at, number) FROM STDIN (FORMAT BINARY)"
 _INCOMING = (
     "CREATE TEMP TABLE IF NOT EXISTS incoming (series integer, observed_at timestamptz,"
     " number double precision, document jsonb) ON COMMIT DELETE ROWS"
@@ -55,14 +55,6 @@ _UPSERT_FEW: LiteralString = (
     f"), known AS ({_KNOWN}), written AS ({_UPSERT} RETURNING 1)"
     " SELECT (SELECT * FROM known), (SELECT count(*) FROM written)"
 )
-
-
-class Series(msgspec.Struct, kw_only=True):
-    """What a writer remembers of a series; `newest` tells which rows may be there already."""
-
-    number: int
-    unit_code: str
-    newest: datetime
 
 
 Wanted: TypeAlias = Mapping[EntityKey, Mapping[Slot, str]]
@@ -129,6 +121,7 @@ class Rows:
     """
 
     def __init__(self) -> None:
+        self.blocks: list[Block] = []
         self.fresh: list[Row] = []
         self.suspect: dict[tuple[int, datetime], Row] = {}
         self.replaced = 0
@@ -147,49 +140,61 @@ class Rows:
         self.replaced += key in self.suspect
         self.suspect[key] = row
 
-    def add_numbers(self, homes: Sequence[Series], moment: datetime, values: Sequence[float]) -> None:
-        """Take in one number for each of several series, observed at the same time."""
-        fresh = self.fresh
-        for home, value in zip(homes, values, strict=True):
-            if moment > home.newest:
-                home.newest = moment
-                fresh.append((home.number, moment, value, None))
-            else:
-                self._suspect((home.number, moment, value, None))
+    def add_measured(self, homes: Sequence[Series], measured: Sequence[Measurement]) -> None:
+        """Take in measurements of one entity, the numbers of which belong to these series."""
+        block = block_of(homes, measured)
+        if block is not None:
+            self.blocks.append(block)
+            return
+        for item in measured:
+            for home, value in zip(homes, item.values, strict=True):
+                self.add(home, item.observed_at, value, None)
+
+    def surely_new(self) -> list[Row]:
+        """Those that are not there yet, as far as this process knows."""
+        return [*self.fresh, *(row for block in self.blocks for row in block.rows())]
 
     def all(self) -> Collection[Row]:
         """Everything, each (series, time) once, the later of two kept."""
-        return {**{(row[0], row[1]): row for row in self.fresh}, **self.suspect}.values()
+        return {**{(row[0], row[1]): row for row in self.surely_new()}, **self.suspect}.values()
 
 
 def write_observations(connection: Connection, rows: Rows) -> Stored:
     """Write rows of history. Fresh ones go straight in by COPY; the few others, and all of them if another
     writer was there first, take the slower way that tells repeated from corrected.
     """
-    if len(rows.fresh) + len(rows.suspect) <= _FEW:
+    fresh = len(rows.fresh) + sum(len(block) for block in rows.blocks)
+    if fresh + len(rows.suspect) <= _FEW:
         unique = rows.all()
-        replaced = rows.replaced + len(rows.fresh) + len(rows.suspect) - len(unique)
+        replaced = rows.replaced + fresh + len(rows.suspect) - len(unique)
         stored = _upsert_few(connection, unique)
         return msgspec.structs.replace(stored, repeated=stored.repeated + replaced)
-    if not _copy_fresh(connection, rows.fresh):
+    if not _copy_fresh(connection, rows):
         unique = rows.all()
-        replaced = rows.replaced + len(rows.fresh) + len(rows.suspect) - len(unique)
+        replaced = rows.replaced + fresh + len(rows.suspect) - len(unique)
         stored, added = _upsert(connection, unique), 0
     else:
         stored = _upsert(connection, rows.suspect.values()) if rows.suspect else Stored()
-        replaced, added = rows.replaced, len(rows.fresh)
+        replaced, added = rows.replaced, fresh
     return msgspec.structs.replace(stored, added=stored.added + added, repeated=stored.repeated + replaced)
 
 
-def _copy_fresh(connection: Connection, rows: Collection[Row]) -> bool:
-    if not rows:
-        return True
+def _copy_fresh(connection: Connection, rows: Rows) -> bool:
     try:
         with connection.begin_nested():
-            _copy(connection, "observation (series, observed_at, number, document)", rows)
+            if rows.blocks:
+                _copy_blocks(connection, rows.blocks)
+            if rows.fresh:
+                _copy(connection, "observation (series, observed_at, number, document)", rows.fresh)
     except psycopg.errors.UniqueViolation:
         return False
     return True
+
+
+def _copy_blocks(connection: Connection, blocks: Sequence[Block]) -> None:
+    driver = driver_connection(connection)
+    with driver.cursor() as cursor, cursor.copy(_COPY_NUMBERS) as copy:
+        copy.write(copy_data(blocks))
 
 
 def _upsert(connection: Connection, rows: Collection[Row]) -> Stored:

@@ -43,7 +43,7 @@ __all__ = ["MessageStream", "StreamLimits", "StreamState", "Stretch", "Wanted", 
 
 STREAM = "$MQTT_msgs"
 _FETCH_BYTES = 8 * 2**20
-"""Bytes in one batch: a worker has two in hand, and their decoded form is several times as large."""
+"""Bytes in one batch: a worker has three in hand, and their decoded form is several times as large."""
 
 _CONSUMER_IDLE = timedelta(minutes=5)
 _TOO_LARGE = "max payload size exceeded"  # the client library has no type for it
