@@ -1,6 +1,6 @@
 """The one read path: what the doors ask, answered from the store in the platform's own words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine
 
-from machinami.errors import NotFound
+from machinami.errors import NotFound, TenantNotFound
 from machinami.model import Attributes, Entity
 from machinami.ngsild.geo import GeoQuery
 from machinami.store import queries, queries_discovery, queries_temporal
@@ -22,6 +22,8 @@ __all__ = ["AttributeUse", "EntitySelector", "Selection", "Span", "TypeSelection
 
 MAX_INSTANCES = 10_000
 """Attribute instances that one temporal answer may hold; more is a partial answer (clause 6.3.10)."""
+
+_IDS = 1000
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +100,29 @@ def retrieve_entity(engine: Engine, tenant: str, entity_id: str) -> Entity:
     if not found:
         raise entity_not_found(entity_id, tenant)
     return found[0]
+
+
+def retrieve_entities(engine: Engine, tenant: str, ids: Sequence[str]) -> list[Entity]:
+    """Those of these entities that exist; none in a tenant that does not."""
+    try:
+        number = tenant_of(engine, tenant)
+    except TenantNotFound:
+        return []
+    return load_entities(engine, number, ids)
+
+
+def query_ids(engine: Engine, tenant: str, selection: Selection) -> Iterator[list[str]]:
+    """Ids of all entities of a selection, in lists; whatever is written meanwhile, none comes twice."""
+    number = tenant_of(engine, tenant)
+    after = ""
+    while True:
+        with reading(engine) as connection:
+            found = queries.fetch_candidates(connection, number, selection, after=after, limit=_IDS)
+        geo = selection.geo
+        yield [identifier for identifier, instances in found if geo is None or _lies(geo, instances)]
+        if len(found) < _IDS:
+            return
+        after = found[-1][0]
 
 
 def load_entities(engine: Engine, tenant: int, ids: Sequence[str]) -> list[Entity]:

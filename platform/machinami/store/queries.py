@@ -14,6 +14,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    null,
     or_,
     select,
     true,
@@ -104,6 +105,16 @@ def fetch_geometries(
     geometry = entity.c.attributes[geo.geoproperty]
     query = select(entity.c.id, geometry).where(*clauses(tenant, selection)).order_by(entity.c.id)
     return [(row[0], row[1] or []) for row in connection.execute(query)]
+
+
+def fetch_candidates(
+    connection: Connection, tenant: int, selection: Selection, *, after: str, limit: int
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The next ids of a selection in their order, with the geometries for the exact test of a geo-query."""
+    geometry = entity.c.attributes[selection.geo.geoproperty] if selection.geo else null()
+    query = select(entity.c.id, geometry).where(*clauses(tenant, selection), entity.c.id > after)
+    rows = connection.execute(query.order_by(entity.c.id).limit(limit))
+    return [(row[0], row[1] or []) for row in rows]
 
 
 def clauses(tenant: int, selection: Selection) -> list[ColumnElement[bool]]:
