@@ -10,7 +10,7 @@ from machinami.connect.templates import places, uri_template
 from machinami.connect.values import clean_text, converter, number_between
 from machinami.connect.words import AttributeRule
 from machinami.errors import BadRequestData, SetupError
-from machinami.model import Attributes, Instance, Layout
+from machinami.model import Attributes, Instance
 from machinami.ngsild.context import CORE
 
 Read: TypeAlias = Callable[[Document], Any]
@@ -101,14 +101,6 @@ def read_attributes(
                 instance["observedAt"] = observed_at
             attributes[reader.iri] = [instance]
     return attributes
-
-
-def numbers_layout(readers: Sequence[Reader], rules: Sequence[AttributeRule]) -> Layout | None:
-    """The layout of readers that all give plain numbers; None where one gives anything else."""
-    if not all(rule.kind == "number" and rule.value is None for rule in rules):
-        return None
-    slots = tuple((reader.iri, "") for reader in readers)
-    return Layout(slots=slots, units=tuple(reader.unit or "" for reader in readers))
 
 
 def paths_of(rule: AttributeRule) -> list[str]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from machinami.connect.attributes import compile_attributes, numbers_layout, read_attributes
+from machinami.connect.attributes import compile_attributes, read_attributes
 from machinami.connect.discovery import Connector
 from machinami.connect.formats import decoder
-from machinami.connect.paths import ABSENT, Document, compile_path
+from machinami.connect.numbers import compile_numbers, numbers_layout
+from machinami.connect.paths import Document, compile_path
 from machinami.connect.privacy import Pseudonyms, compile_hide
 from machinami.connect.reasons import Defects, reject
 from machinami.connect.templates import Names, places, uri_template
@@ -41,7 +42,7 @@ class MessageMapper:
         self.id_is_in_topic = set(places(rule.id)) <= set(names)
         self.readers = compile_attributes(rule.attributes)
         self.layout = numbers_layout(self.readers, rule.attributes)
-        self.reads = [reader.read for reader in self.readers]
+        self.numbers = compile_numbers(self.readers, rule.attributes) if self.layout else None
 
     def entity_id(self, names: Names) -> str | None:
         """The entity's URI where the topic alone gives it; raises BadRequestData."""
@@ -93,8 +94,8 @@ class MessageMapper:
             self.hide(document, moment)
         if entity_id is None:
             entity_id = self.identify(document, names)
-        if self.layout is not None:
-            values = self._numbers(document)
+        if self.layout is not None and self.numbers is not None:
+            values = self.numbers(document)
             if values is not None:
                 return Measurement(
                     entity_id=entity_id,
@@ -116,14 +117,6 @@ class MessageMapper:
             tenant=self.tenant,
             only_newer=True,
         )
-
-    def _numbers(self, document: Document) -> list[float] | None:
-        """All values, where every one is there and sound; else they are read again one by one."""
-        try:
-            values = [read(document) for read in self.reads]
-        except BadRequestData:
-            return None
-        return None if ABSENT in values else values
 
     def _reject(
         self, defects: Sequence[BadRequestData], message: Message, *, partial: bool

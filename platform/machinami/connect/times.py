@@ -21,6 +21,9 @@ Observed: TypeAlias = tuple[datetime, str]
 Clock: TypeAlias = Callable[[Document, datetime], Observed]
 """Document and reception time → when it was observed; raises BadRequestData."""
 
+_KNOWN: Final = 10_000
+"""Texts of times that are remembered: many devices report at the same second."""
+
 _Parse: TypeAlias = Callable[[Any], Observed]
 
 
@@ -89,26 +92,38 @@ def _parser(rule: TimeRule) -> _Parse:
 
 
 def _iso(zone: tzinfo | None) -> _Parse:
+    known: dict[str, Observed] = {}
+
     def parse(value: Any) -> Observed:
-        try:
-            moment = datetime.fromisoformat(value)
-        except (TypeError, ValueError):
-            raise _unreadable(value) from None
-        if len(value) == 20 and value[10] == "T" and value[13] == ":" and value[19] == "Z":
-            return moment, value  # already as we write it
-        if moment.tzinfo is UTC:
-            return moment, observed_text(moment)
-        if moment.tzinfo is None:
-            if zone is None:
-                raise _refuse("the time has no zone", value, cure="Name its zone in the manifest: time.zone.")
-            moment = moment.replace(tzinfo=zone)
-        try:
-            moment = moment.astimezone(UTC)
-        except OverflowError:
-            raise _refuse("the time lies outside the years 1970 to 2200", value) from None
-        return moment, observed_text(moment)
+        observed = known.get(value) if type(value) is str else None
+        if observed is None:
+            observed = _read_iso(value, zone)
+            if len(known) >= _KNOWN:
+                known.clear()
+            known[value] = observed
+        return observed
 
     return parse
+
+
+def _read_iso(value: Any, zone: tzinfo | None) -> Observed:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _unreadable(value) from None
+    if len(value) == 20 and value[10] == "T" and value[13] == ":" and value[19] == "Z":
+        return moment, value  # already as we write it
+    if moment.tzinfo is UTC:
+        return moment, observed_text(moment)
+    if moment.tzinfo is None:
+        if zone is None:
+            raise _refuse("the time has no zone", value, cure="Name its zone in the manifest: time.zone.")
+        moment = moment.replace(tzinfo=zone)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise _refuse("the time lies outside the years 1970 to 2200", value) from None
+    return moment, observed_text(moment)
 
 
 def _unix(per_second: int) -> _Parse:

