@@ -64,7 +64,9 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
 
 
-class _Rate(msgspec.Struct, frozen=True, kw_only=True):
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages/s, and CPU microseconds for each of them by role."""
+
     per_second: float
     cpu: dict[str, float]
 
@@ -78,7 +80,7 @@ def bench_ingest(folder: Path, size: Size, database_url: str | None, say: Say) -
         plan = _plan("whole", size)
         slow = Plan.ending_now("slow", int(size.latency_rate * size.latency_seconds), size.devices)
         with city.ingest(size.workers):
-            whole = _measure_ingest(city, plan)
+            whole = measure_ingest(city, plan)
             say(f"latency at {size.latency_rate:,.0f} messages/s")
             latencies = _measure_latency(city, slow, size.latency_rate)
         say("looking for every message")
@@ -106,7 +108,7 @@ def _plan(name: str, size: Size) -> Plan:
     return Plan.ending_now(name, size.messages, size.devices)
 
 
-def _measure_limit(city: BenchCity, plan: Plan) -> _Rate:
+def _measure_limit(city: BenchCity, plan: Plan) -> Rate:
     batches = plan.batches(CONNECTIONS)
     module = "machinami_loadtests.bare"
     with city.worker("-m", module, str(city.data_dir), str(plan.messages)) as worker:
@@ -116,23 +118,24 @@ def _measure_limit(city: BenchCity, plan: Plan) -> _Rate:
         return _timed(city, batches, lambda: float(lines.readline()))
 
 
-def _measure_ingest(city: BenchCity, plan: Plan) -> _Rate:
+def measure_ingest(city: BenchCity, plan: Plan) -> Rate:
+    """Send a plan's messages, as fast as they are acknowledged, until the last is committed."""
     batches = plan.batches(CONNECTIONS)
-    _wait_for(city, city.stream().last)
+    wait_for(city, city.stream().last)
     last = city.stream().last + plan.messages
-    return _timed(city, batches, lambda: _wait_for(city, last))
+    return _timed(city, batches, lambda: wait_for(city, last))
 
 
-def _timed(city: BenchCity, batches: Sequence[Sequence[bytes]], finished_at: Callable[[], float]) -> _Rate:
+def _timed(city: BenchCity, batches: Sequence[Sequence[bytes]], finished_at: Callable[[], float]) -> Rate:
     before = city.cpu()
     published = swarm(city.mqtt, batches)
     seconds = finished_at() - published.started_at
     after, count = city.cpu(), published.messages
     cpu = {name: (after[name] - before[name]) / count * 1e6 for name in after}
-    return _Rate(per_second=count / seconds, cpu=cpu)
+    return Rate(per_second=count / seconds, cpu=cpu)
 
 
-def _wait_for(city: BenchCity, sequence: int) -> float:
+def wait_for(city: BenchCity, sequence: int) -> float:
     """When the position passed this sequence, in epoch seconds."""
     name, deadline = city.stream().name, time.monotonic() + _PATIENCE
     while city.linkage.counters(name).sequence < sequence:

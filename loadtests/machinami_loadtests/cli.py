@@ -1,24 +1,22 @@
 """`machinami bench`: speed measured on this machine, with the machine named beside the figures."""
 
-import os
-import platform
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import psutil
 import typer
 from machinami.local.database import EmbeddedDatabase
 from machinami_simulators.scale import find_scale
 from machinami_simulators.scenario import find_scenario
 
 from machinami_loadtests.bench import Report, Size, bench_ingest
+from machinami_loadtests.growth.cli import depth, devices
 from machinami_loadtests.http.bench import Pair, bench_api
 from machinami_loadtests.http.bench import Report as ApiReport
 from machinami_loadtests.http.bench import Size as ApiSize
+from machinami_loadtests.measured import machine, measured_on, say
 from machinami_loadtests.simulator_bench import bench_simulator
 from machinami_loadtests.soak.cli import puback, soak
 from machinami_loadtests.storage_bench import Result as StorageResult
@@ -35,6 +33,8 @@ def _group() -> None:
 
 app.command()(soak)
 app.command()(puback)
+app.command()(depth)
+app.command()(devices)
 
 
 @app.command()
@@ -62,7 +62,7 @@ def ingest(
         workers=workers,
     )
     with tempfile.TemporaryDirectory(prefix="machinami-bench-") as folder:
-        report = bench_ingest(Path(folder), size, database, _say)
+        report = bench_ingest(Path(folder), size, database, say)
     if as_json:
         document = {**msgspec.structs.asdict(report), "machine": machine()}
         print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
@@ -90,7 +90,7 @@ def storage(
         if database is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="machinami-bench-"))
             database = stack.enter_context(EmbeddedDatabase(Path(folder))).url
-        result = bench_storage(database, size, _say)
+        result = bench_storage(database, size, say)
     if as_json:
         document = {**msgspec.structs.asdict(result), "machine": machine()}
         print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
@@ -116,7 +116,7 @@ def api(
         entities=entities, retrievals=requests, patches=requests // 2, queries=max(20, requests // 20)
     )
     with tempfile.TemporaryDirectory(prefix="machinami-bench-") as folder:
-        report = bench_api(Path(folder), size, database, _say)
+        report = bench_api(Path(folder), size, database, say)
     if as_json:
         document = {**msgspec.structs.asdict(report), "machine": machine()}
         print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
@@ -159,29 +159,7 @@ def simulator(
     )
     for name, figure, unit in lines:
         print(f"{name:<13}{figure:>10,.0f} {unit}")
-    print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))
-
-
-def machine() -> dict[str, object]:
-    """What a figure was measured on."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
-    )
-
-
-def _say(text: str) -> None:
-    print(f"· {text}", file=sys.stderr)
+    print(measured_on())
 
 
 def _print(report: Report) -> None:
@@ -200,7 +178,7 @@ def _print(report: Report) -> None:
     print(
         f"lost {report.lost}, doubled {report.doubled} of {report.messages:,} messages and the latency run's"
     )
-    print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))
+    print(measured_on())
 
 
 def _print_storage(result: StorageResult) -> None:
@@ -215,7 +193,7 @@ def _print_storage(result: StorageResult) -> None:
     for asked in result.questions:
         compressed = "" if asked.columns is None else f", from columns {asked.columns:.1f} ms"
         print(f"{asked.name}: from rows {asked.rows:.1f} ms, from rollups {asked.rollups:.1f} ms{compressed}")
-    print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))
+    print(measured_on())
 
 
 def _print_api(report: ApiReport) -> None:
@@ -231,7 +209,7 @@ def _print_api(report: ApiReport) -> None:
         f" {report.update_per_second:,.0f}/s updated"
     )
     print(f"memory       {report.memory_mib:.0f} MiB")
-    print("measured on " + ", ".join(f"{name} {value}" for name, value in machine().items()))
+    print(measured_on())
 
 
 def _pair(name: str, pair: Pair) -> str:

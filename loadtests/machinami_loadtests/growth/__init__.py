@@ -1,0 +1,1 @@
+"""What ingestion does as history and the number of devices grow."""
