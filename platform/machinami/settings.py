@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     batch_messages: int = 20_000
     ingest_workers: int = Field(default=1, ge=1, le=64)
     query_timeout: float = 30.0
+    temporal_instances: int = Field(default=10_000, ge=2)
 
     @classmethod
     def load(cls, data_dir: Path | None = None, **overrides: object) -> "Settings":

@@ -26,7 +26,7 @@ def test_operations() -> None:
 
 def test_parameters() -> None:
     pending = {name for endpoint in ENDPOINTS for name in endpoint.pending}
-    assert _words(_PARAMETERS) - {"aggregatedValues"} == pending
+    assert _words(_PARAMETERS) == pending
 
 
 def test_members_of_subscriptions() -> None:

@@ -41,8 +41,8 @@ def _names(answer: httpx.Response) -> list[str]:
         ({"type": "(Vehicle;Bicycle)"}, ["v1"]),
         ({"type": "(Vehicle;Bicycle),District"}, ["d1", "v1"]),
         ({"type": "*", "limit": "1"}, ["d1"]),
-        ({"id": "urn:ngsi-ld:Vehicle:v2,urn:ngsi-ld:Vehicle:nothing"}, ["v2"]),
-        ({"idPattern": "g[13]$"}, ["g1", "g3"]),
+        ({"id": "urn:ngsi-ld:Vehicle:v2,urn:ngsi-ld:Vehicle:nothing", "local": "true"}, ["v2"]),
+        ({"idPattern": "g[13]$", "local": "true"}, ["g1", "g3"]),
         ({"attrs": "speed"}, ["v1", "v2"]),
         ({"q": "currentLevel>=3"}, ["g3", "g4"]),
         ({"q": "currentLevel==1..2|speed==0"}, ["g1", "g2", "v2"]),
@@ -183,7 +183,7 @@ def test_terms_of_a_posted_query_come_from_its_context(city: httpx.Client) -> No
         ({"type": "Query", "geoQ": {"georel": "near"}}, 400),
         ({"type": "Query", "attrs": []}, 400),
         ({"type": "Query", "nothing": 1}, 400),
-        ({"type": "Query", "q": "a", "scopeQ": "/a"}, 501),
+        ({"type": "Query", "q": "a", "entityMap": True}, 501),
     ],
 )
 def test_posted_queries_that_are_refused(client: httpx.Client, query: object, status: int) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 from api_samples import GAUGE, gauge, point
-from machinami.linkage import read
 from machinami.model import format_time
+from machinami.settings import Settings
 
 _START = datetime(2026, 11, 21, tzinfo=UTC)
 OTHER = "urn:ngsi-ld:FloodMonitoring:namiki:g2"
@@ -101,15 +101,15 @@ def test_datasets_have_a_history_each(client: httpx.Client) -> None:
     assert len(_levels(client.get(path, params={"lastN": 1}).json())) == 1
 
 
-def test_too_much_for_one_answer_is_partial(history: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MAX_INSTANCES", 3)
+def test_too_much_for_one_answer_is_partial(history: httpx.Client, settings: Settings) -> None:
+    settings.temporal_instances = 3
     asked = {"attrs": "currentLevel", "timerel": "after", "timeAt": _at(0)}
     first = history.get(f"/temporal/entities/{GAUGE}", params=asked)
     assert (first.status_code, _levels(first.json())) == (206, [0, 1, 2])
-    assert first.headers["Content-Range"] == f"DateTime {_at(0)}-{_at(2)}/*"
+    assert first.headers["Content-Range"] == f"date-time {_at(0)}-{_at(2)}/*"
     newest = history.get(f"/temporal/entities/{GAUGE}", params={**asked, "lastN": 5})
     assert (newest.status_code, _levels(newest.json())) == (206, [5, 4, 3])
-    assert newest.headers["Content-Range"] == f"DateTime {_at(5)}-{_at(3)}/5"
+    assert newest.headers["Content-Range"] == f"date-time {_at(5)}-{_at(3)}/5"
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,7 @@ def test_too_much_for_one_answer_is_partial(history: httpx.Client, monkeypatch: 
         ({"timerel": "between", "timeAt": _at(0)}, 400),
         ({"timeAt": "2026-01-01T00:00:00"}, 400),
         ({"lastN": "0"}, 400),
-        ({"timeproperty": "deletedAt", "timerel": "after", "timeAt": _at(0)}, 501),
-        ({"options": "aggregatedValues"}, 501),
-        ({"aggrMethods": "max"}, 501),
+        ({"options": "aggregatedValues"}, 400),
     ],
 )
 def test_what_is_refused(history: httpx.Client, parameters: dict[str, str], status: int) -> None:
@@ -132,5 +130,5 @@ def test_what_is_refused(history: httpx.Client, parameters: dict[str, str], stat
 def test_a_query_needs_a_span(client: httpx.Client) -> None:
     assert client.get("/temporal/entities", params={"type": "T"}).status_code == 400
     with_q = {"type": "T", "timerel": "after", "timeAt": _at(0), "q": "a"}
-    assert client.get("/temporal/entities", params=with_q).status_code == 501
+    assert client.get("/temporal/entities", params=with_q).json() == []
     assert client.get("/temporal/entities/urn:x:nothing").status_code == 404

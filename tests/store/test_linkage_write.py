@@ -170,19 +170,13 @@ def test_these_need_an_entity_that_is_there(linkage: Linkage, operation: Operati
     assert isinstance(linkage.apply([change(level(1.0), operation=operation)])[0], NotFound)
 
 
-def test_update_adds_attributes_that_are_not_there_but_no_scope(linkage: Linkage) -> None:
+def test_update_leaves_attributes_that_are_not_there(linkage: Linkage) -> None:
     linkage.apply([change(level(1.0))])
     outcome = linkage.apply(
-        [
-            change(
-                operation=Operation.UPDATE,
-                attributes={LEVEL: [level(2.0)], "urn:new": [level(1)]},
-                scope=("/a",),
-            )
-        ]
+        [change(operation=Operation.UPDATE, attributes={LEVEL: [level(2.0)], "urn:new": [level(1)]})]
     )[0]
-    assert outcome.updated == (LEVEL, "urn:new")  # type: ignore[union-attr] # an Outcome
-    assert set(outcome.not_updated) == {"scope"}  # type: ignore[union-attr] # an Outcome
+    assert outcome.updated == (LEVEL,)  # type: ignore[union-attr] # an Outcome
+    assert set(outcome.not_updated) == {"urn:new"}  # type: ignore[union-attr] # an Outcome
 
 
 def test_instances_are_told_apart_by_dataset(linkage: Linkage, engine: Engine) -> None:
@@ -192,14 +186,18 @@ def test_instances_are_told_apart_by_dataset(linkage: Linkage, engine: Engine) -
     )
     left = rows(engine, "SELECT attributes FROM entity")[0][0][LEVEL]  # type: ignore[index] # a document
     assert [instance["value"] for instance in left] == [1.0]
-    assert len(rows(engine, HISTORY)) == 2
+    *observed, grave = rows(engine, HISTORY)
+    assert len(observed) == 2
+    assert grave[2].items() >= {"value": "urn:ngsi-ld:null", "datasetId": "urn:b"}.items()  # type: ignore[union-attr] # a document
 
 
 def test_delete_removes_the_entity_and_keeps_its_history(linkage: Linkage, engine: Engine) -> None:
     linkage.apply([change(level(1.0)), change(operation=Operation.DELETE, attributes={})])
     assert rows(engine, "SELECT id FROM entity") == []
     linkage.apply([change(operation=Operation.DELETE, attributes={})])
-    assert len(rows(engine, HISTORY)) == 1
+    (_, value, _), (_, _, grave) = rows(engine, HISTORY)
+    assert value == 1.0
+    assert "deletedAt" in grave  # type: ignore[operator] # a document
 
 
 def test_bounds_follow_the_location(linkage: Linkage, engine: Engine) -> None:
@@ -226,6 +224,7 @@ def measurement(value: float, minute: int = 0, layout: Layout = LAYOUT) -> Measu
 
 EVERYTHING = (
     "SELECT attribute, observed_at, number, document, unit_code FROM series JOIN observation USING (series)"
+    " WHERE NOT coalesce(jsonb_exists(document, 'deletedAt'), false)"  # at the time of writing, which differs
 )
 ACTIONS = st.one_of(
     st.builds(measurement, st.integers(0, 3), st.integers(0, 9)),

@@ -96,13 +96,14 @@ def raised(outcome: Outcome | MachinamiError) -> Outcome:
     return outcome
 
 
-def update_result(outcome: Outcome) -> Response:
+def update_result(outcomes: Sequence[Outcome]) -> Response:
     """204, or 207 with what was left alone (UpdateResult, clause 5.2.18; names are expanded there)."""
-    left = outcome.not_updated
+    left = {name: reason for outcome in outcomes for name, reason in outcome.not_updated.items()}
     if not left:
         return no_content()
+    updated = [name for outcome in outcomes for name in outcome.updated]
     reasons = [{"attributeName": name, "reason": reason} for name, reason in left.items()]
-    body = {"updated": outcome.updated, "notUpdated": reasons}
+    body = {"updated": updated, "notUpdated": reasons}
     return Response(orjson.dumps(body), 207, media_type=negotiation.JSON)
 
 

@@ -1,15 +1,16 @@
 """How a client wants entities: representation, members, language (clauses 4.21, 6.3.7, 6.3.11, 6.3.15)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from machinami.api import negotiation
 from machinami.api.call import Call
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import BadRequestData, InvalidRequest, NotFound
 from machinami.model import Entity
 from machinami.ngsild.context import Context
+from machinami.ngsild.projection import ENTITY_MEMBERS, Projection, parse_projection
 from machinami.ngsild.render import Representation, render_collection, render_entity, render_feature
 from machinami.ngsild.terms import DEFAULT_INSTANCE, check_uri
 
@@ -19,7 +20,6 @@ REPRESENTATIONS = {
     "simplified": Representation.SIMPLIFIED,
     "keyValues": Representation.SIMPLIFIED,
 }
-_ENTITY_MEMBERS = frozenset({"id", "type", "scope"})
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +28,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         attributes: expanded names of those wanted; None wants all.
         hidden: of ``id``, ``type`` and ``scope``, those not wanted.
+        linked: forms of linked entities, by the attribute that leads to them; see `behind`.
         needed: expanded names, one of which an entity must have (``attrs``, a synonym of pick and q).
     """
 
@@ -41,15 +42,30 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     datasets: frozenset[str] | None = None
     needed: tuple[str, ...] = ()
     geometry_property: str = "location"
+    linked: "Mapping[str, Form]" = {}
+
+    def shows(self, name: str) -> bool:
+        """Whether an attribute (expanded name) is among those wanted."""
+        return name not in self.omitted and (self.attributes is None or name in self.attributes)
+
+    def behind(self, name: str) -> "Form":
+        """The form of entities that are linked by this attribute (expanded name)."""
+        if name in self.linked:
+            return self.linked[name]
+        return msgspec.structs.replace(
+            self, attributes=None, omitted=frozenset(), hidden=frozenset(), linked={}, needed=()
+        )
 
     def entity(self, entity: Entity) -> dict[str, Any]:
         """One entity as JSON."""
         answer = render_entity(entity, self.context, self.representation, **self._members(entity))
-        return (
-            {name: value for name, value in answer.items() if name not in self.hidden}
-            if self.hidden
-            else answer
-        )
+        return self.visible(answer)
+
+    def visible(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Without the members of the entity itself that are not wanted."""
+        if not self.hidden:
+            return answer
+        return {name: value for name, value in answer.items() if name not in self.hidden}
 
     def feature(self, entity: Entity) -> dict[str, Any]:
         """One entity as a GeoJSON Feature; its geometry is there even if it is no attribute wanted."""
@@ -89,34 +105,41 @@ def read_form(call: Call, extra_options: Sequence[str] = ()) -> Form:
     formats: dict[str, Representation] = {**REPRESENTATIONS, **dict.fromkeys(extra_options, default)}
     needed = _expanded(call, "attrs")
     picked, omitted = _projection(call, "pick"), _projection(call, "omit")
-    if picked & omitted or ("attrs" in arguments and (picked or omitted)):
+    both = {name for name in picked.keys() & omitted.keys() if not (picked[name] or omitted[name])}
+    if both or ("attrs" in arguments and (picked or omitted)):
         raise BadRequestData(
             "attrs, pick and omit contradict each other", field="pick", cure="Use one of them"
         )
-    return Form(
+    form = Form(
         context=call.context,
         representation=arguments.one_of("format", formats, default),
         sys_attrs="sysAttrs" in words,
         lang=arguments.get("lang"),
-        attributes=frozenset(needed) or (picked - _ENTITY_MEMBERS if picked else None),
-        omitted=omitted - _ENTITY_MEMBERS,
-        hidden=(_ENTITY_MEMBERS - picked if picked else frozenset[str]()) | (omitted & _ENTITY_MEMBERS),
         datasets=_datasets(call),
-        needed=needed,
         geometry_property=arguments.get("geometryProperty", "location"),
     )
+    if not (picked or omitted):
+        return msgspec.structs.replace(form, attributes=frozenset(needed) or None, needed=needed)
+    only_attributes = tuple(picked) if picked.keys().isdisjoint(ENTITY_MEMBERS) else ()
+    return msgspec.structs.replace(_projected(form, picked, omitted), needed=only_attributes)
+
+
+def nothing_left(entity_id: str) -> NotFound:
+    """The error for an entity of which pick or omit leave no member (clause 4.21)."""
+    cure = "Pick members that it has, or omit fewer"
+    return NotFound(f"{entity_id} has no member that is asked for", field="pick", value=entity_id, cure=cure)
 
 
 def read_options(call: Call, known: Sequence[str]) -> list[str]:
     """The words of the parameter ``options``.
 
     Raises:
-        BadRequestData: a word that the endpoint does not know.
+        InvalidRequest: a word that the endpoint does not know.
     """
     words = call.arguments.names("options")
     for word in words:
         if word not in known:
-            raise BadRequestData(
+            raise InvalidRequest(
                 f"there is no option {word} here",
                 field="options",
                 value=word,
@@ -126,25 +149,34 @@ def read_options(call: Call, known: Sequence[str]) -> list[str]:
 
 
 def _expanded(call: Call, name: str) -> tuple[str, ...]:
-    return tuple(call.context.expand(term) for term in call.arguments.names(name))
+    return tuple(_attribute(call, name, term) for term in call.arguments.names(name))
 
 
-def _projection(call: Call, name: str) -> frozenset[str]:
-    """Members of pick or omit (clause 4.21): ``id``, ``type``, ``scope`` as they are, attributes expanded."""
-    if name not in call.arguments:
-        return frozenset()
-    text = call.arguments[name]
-    if "{" in text:
-        raise NotSupported(
-            "projection of linked entities is not implemented yet",
-            field=name,
-            value=text,
-            cure="Leave out the braces",
-        )
-    terms = [term.strip() for term in text.replace("|", ",").split(",")]
-    if not all(terms):
-        raise BadRequestData(f"{name} has an empty member", field=name, value=text, cure="Write a,b,c")
-    return frozenset(term if term in _ENTITY_MEMBERS else call.context.expand(term) for term in terms)
+def _attribute(call: Call, parameter: str, term: str) -> str:
+    if term in ENTITY_MEMBERS:
+        cure = "Name attributes; pick and omit take id, type and scope as well"
+        raise BadRequestData(f"{term} is no attribute", field=parameter, value=term, cure=cure)
+    return call.context.expand(term)
+
+
+def _projection(call: Call, name: str) -> Projection:
+    """Members of pick or omit (clause 4.21)."""
+    return parse_projection(call.arguments[name], name, call.context) if name in call.arguments else {}
+
+
+def _projected(form: Form, picked: Projection, omitted: Projection) -> Form:
+    """The form with these members only, or without them; and so on in the entities behind them."""
+    gone = {name for name, inner in omitted.items() if not inner}
+    linked = {
+        name: _projected(form, picked.get(name, {}), omitted.get(name, {})) for name in {*picked, *omitted}
+    }
+    return msgspec.structs.replace(
+        form,
+        attributes=frozenset(picked.keys() - ENTITY_MEMBERS) if picked else None,
+        omitted=frozenset(gone - ENTITY_MEMBERS),
+        hidden=(ENTITY_MEMBERS - picked.keys() if picked else frozenset[str]()) | (gone & ENTITY_MEMBERS),
+        linked=linked,
+    )
 
 
 def _datasets(call: Call) -> frozenset[str] | None:

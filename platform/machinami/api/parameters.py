@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import BadRequestData, InvalidRequest, NotSupported
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
@@ -146,18 +146,17 @@ ORDER = ("orderBy", "orderFrom", "orderGeometry", "collation")
 COERCION = ("expandValues", "jsonKeys")
 AGGREGATION = ("aggrMethods", "aggrPeriodDuration")
 
-RETRIEVE_ENTITY = (*PROJECTION, *REPRESENTATION, "local", "type")
-RETRIEVE_ENTITY_PENDING = (*LINKED, *MAPPED)
-QUERY_ENTITIES = ("type", "id", "idPattern", "q", *GEO_QUERY, *PROJECTION, *PAGE, *REPRESENTATION, "local")
-QUERY_ENTITIES_PENDING = ("csf", "scopeQ", *COERCION, *LINKED, *MAPPED, *ORDER)
-PURGE = ("type", "id", "idPattern", "attrs", "q", *GEO_QUERY, "drop", "keep", "local")
-PURGE_PENDING = ("csf", "scopeQ", *COERCION)
-RETRIEVE_TEMPORAL = (*TEMPORAL, *PROJECTION, "options", "format", "lang", "local")
-RETRIEVE_TEMPORAL_PENDING = (*AGGREGATION, *MAPPED)
-QUERY_TEMPORAL = ("type", "id", "idPattern", *RETRIEVE_TEMPORAL, *PAGE)
-QUERY_TEMPORAL_PENDING = (
-    "q", "csf", "scopeQ", *GEO_QUERY, *COERCION, *AGGREGATION, *MAPPED, "orderBy", "collation"
+RETRIEVE_ENTITY = (*PROJECTION, *REPRESENTATION, *LINKED, "local", "type")
+RETRIEVE_ENTITY_PENDING = MAPPED
+FILTER = ("q", "csf", "scopeQ", *COERCION, *GEO_QUERY)
+QUERY_ENTITIES = (
+    "type", "id", "idPattern", *FILTER, *PROJECTION, *PAGE, *REPRESENTATION, *ORDER, *LINKED, "local"
 )  # fmt: skip
+QUERY_ENTITIES_PENDING = MAPPED
+RETRIEVE_TEMPORAL = (*TEMPORAL, *AGGREGATION, *PROJECTION, "options", "format", "lang", "local")
+RETRIEVE_TEMPORAL_PENDING = MAPPED
+QUERY_TEMPORAL = ("type", "id", "idPattern", *FILTER, *RETRIEVE_TEMPORAL, *PAGE, *ORDER)
+QUERY_TEMPORAL_PENDING = MAPPED
 
 
 class Arguments(dict[str, str]):
@@ -187,7 +186,7 @@ class Arguments(dict[str, str]):
         if name not in self:
             return default
         if self[name] not in choices:
-            raise BadRequestData(
+            raise InvalidRequest(
                 f"{name} cannot be {self[name]}",
                 field=name,
                 value=self[name],
@@ -226,7 +225,8 @@ def read_arguments(
 
     Raises:
         NotSupported: one is of the standard but not of this server yet.
-        BadRequestData: one is unknown, empty or given twice.
+        InvalidRequest: one is unknown (clause 6.3.19).
+        BadRequestData: one is empty or given twice.
     """
     arguments = Arguments()
     for name, value in pairs:
@@ -246,7 +246,7 @@ def read_arguments(
 
 def _refused(
     name: str, value: str, accepted: Sequence[str], pending: Sequence[str]
-) -> BadRequestData | NotSupported:
+) -> InvalidRequest | NotSupported:
     if name in pending:
         clause = PARAMETERS[name].clause
         return NotSupported(
@@ -255,7 +255,7 @@ def _refused(
             value=value,
             cure=f"Leave out {name}",
         )
-    return BadRequestData(
+    return InvalidRequest(
         f"there is no parameter {name} here",
         field=name,
         value=value,

@@ -10,19 +10,26 @@ from machinami.api.parameters import Arguments
 from machinami.api.shapes import as_array, as_object, is_texts
 from machinami.errors import BadRequestData, NotSupported
 from machinami.linkage.read import EntitySelector, Selection
-from machinami.linkage.types import parse_types
+from machinami.linkage.types import parse_scopes, parse_types
 from machinami.ngsild.context import Context
 from machinami.ngsild.geo import GeoQuery, parse_geo
-from machinami.ngsild.q import parse_q
+from machinami.ngsild.ordering import OrderTerm, parse_order
+from machinami.ngsild.q import Node, parse_q
 from machinami.ngsild.terms import check_uri
 
-_CONDITIONS = ("type", "attrs", "q", "georel", "id", "idPattern", "local")
+_CONDITIONS = ("type", "attrs", "q", "georel", "scopeQ", "local")
 _GEO = ("georel", "geometry", "coordinates")
-_LISTS = ("attrs", "pick", "omit", "datasetId")
-_TEXTS = ("q", "lang")
+_LISTS = ("attrs", "pick", "omit", "datasetId", "expandValues", "jsonKeys", "containedBy")
+_TEXTS = ("q", "lang", "scopeQ", "csf", "join")
+_ORDER = {
+    "orderBy": "orderBy",
+    "orderFrom": "orderFrom",
+    "geometry": "orderGeometry",
+    "collation": "collation",
+}
+_TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
 _PENDING = (
-    "aggrParams", "containedBy", "csf", "entityMap", "entityMapLifetime", "expandValues", "join", "joinLevel",
-    "jsonKeys", "ordering", "scopeQ", "splitEntities", "temporalQ",
+    "entityMap", "entityMapLifetime", "splitEntities",
 )  # fmt: skip
 
 
@@ -50,11 +57,15 @@ def read_selection(
         id_pattern=arguments.get("idPattern", ""),
         types=parse_types(arguments["type"], context.expand_type) if "type" in arguments else (),
     )
+    if "csf" in arguments:
+        parse_q(arguments["csf"], context)  # about other brokers; here it only has to be one
     return Selection(
         selectors=(*selectors, own) if own != EntitySelector() else tuple(selectors),
         attributes=tuple(needed),
-        q=parse_q(arguments["q"], context) if "q" in arguments else None,
+        q=_read_q(arguments, context),
         geo=_read_geo(arguments, context),
+        scopes=parse_scopes(arguments["scopeQ"]) if "scopeQ" in arguments else (),
+        order=_read_order(arguments, context),
     )
 
 
@@ -109,9 +120,29 @@ def read_geo_document(value: Any) -> dict[str, str]:
     }
 
 
+def _read_q(arguments: Arguments, context: Context) -> Node | None:
+    if "q" not in arguments:
+        return None
+    return parse_q(arguments["q"], context, expand_values=arguments.names("expandValues"))
+
+
+def _read_order(arguments: Arguments, context: Context) -> tuple[OrderTerm, ...]:
+    if "orderBy" not in arguments:
+        return ()
+    found = (arguments.get(name) for name in ("orderFrom", "orderGeometry", "collation"))
+    order_from, geometry, collation = found
+    return parse_order(
+        arguments["orderBy"], context, order_from=order_from, geometry=geometry, collation=collation
+    )
+
+
 def _argument(name: str, value: Any) -> dict[str, str]:
     if name == "geoQ":
         return read_geo_document(value)
+    if name == "joinLevel" and isinstance(value, int):
+        return {name: str(value)}
+    if name in _MEMBERS:
+        return _read_members(name, value)
     if name in _TEXTS and isinstance(value, str) and value:
         return {name: value}
     if name in _LISTS and is_texts(value):
@@ -122,6 +153,29 @@ def _argument(name: str, value: Any) -> dict[str, str]:
         value=value,
         cure="See ETSI GS CIM 009 clause 5.2.23",
     )
+
+
+_MEMBERS: Mapping[str, Mapping[str, str]] = {
+    "temporalQ": {each: each for each in _TEMPORAL},
+    "ordering": _ORDER,
+    "orderingParams": _ORDER,
+    "aggrParams": {"aggrMethods": "aggrMethods", "aggrPeriodDuration": "aggrPeriodDuration"},
+}
+"""Members of a Query that are objects: name of theirs → name of the parameter (clauses 5.2.21, 5.2.43)."""
+
+
+def _read_members(name: str, value: Any) -> dict[str, str]:
+    found, known = as_object(value), _MEMBERS[name]
+    if not found or not found.keys() <= known.keys():
+        raise BadRequestData(f"{name} is none", field=name, value=value, cure=f"Known: {', '.join(known)}")
+    return {
+        known[member]: each
+        if isinstance(each, str)
+        else ",".join(each)
+        if is_texts(each)
+        else orjson.dumps(each).decode()
+        for member, each in found.items()
+    }
 
 
 def _read_selector(item: Any, context: Context) -> EntitySelector:

@@ -1,5 +1,6 @@
 """Resources temporal/entities/ and temporal/entities/{entityId} (clauses 6.18 and 6.19)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -8,22 +9,24 @@ from machinami.api import parameters
 from machinami.api.answers import page_headers, read_page, respond
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
-from machinami.api.forms import Form, read_form
-from machinami.api.selections import read_selection
-from machinami.errors import BadRequestData, NotSupported
+from machinami.api.forms import Form, nothing_left, read_form
+from machinami.api.selections import read_query, read_selection
+from machinami.errors import BadRequestData
 from machinami.linkage import read
-from machinami.linkage.read import History, Span
-from machinami.model import Attributes, format_time
+from machinami.linkage.read import Aggregated, EntitySelector, History, Most, Span, rendered
+from machinami.model import Attributes, Entity, format_time
+from machinami.ngsild.aggregation import Aggregation, parse_aggregation
 from machinami.ngsild.render import render_temporal
 from machinami.ngsild.temporal import TemporalQuery, parse_temporal
 from machinami.ngsild.terms import DEFAULT_INSTANCE
 
 resource = Resource("Temporal evolution")
 
-_EVOLUTION = "/temporal/entities/{entityId:path}"
-_INSTANCE = _EVOLUTION + "/attrs/{attrId}/{instanceId}"
-_FORMS = ("temporalValues", "aggregatedValues")
-_RECORDED = frozenset({"createdAt", "modifiedAt"})
+_VALUES, _AGGREGATED = "temporalValues", "aggregatedValues"
+_FORMS = (_VALUES, _AGGREGATED)
+_UNIT = "date-time"  # as ETSI's test suite has it; the text of clause 6.3.10 says DateTime
+_DELETED = "deletedAt"
+_RECORDED = frozenset({"createdAt", "modifiedAt", _DELETED})
 _ANSWERS = {206: "As 200, but cut off: Content-Range says where", 404: "No such entity"}
 
 
@@ -37,6 +40,10 @@ _ANSWERS = {206: "As 200, but cut off: Content-Range says where", 404: "No such 
 )
 def query_temporal(call: Call) -> Response:
     """Query Temporal Evolution of Entities."""
+    return _query(call)
+
+
+def _query(call: Call, selectors: Sequence[EntitySelector] = ()) -> Response:
     form, query, page = _read_form(call), _read_temporal(call), read_page(call)
     if query.timerel is None:
         raise BadRequestData(
@@ -44,13 +51,29 @@ def query_temporal(call: Call) -> Response:
             field="timerel",
             cure="Give timerel and timeAt, such as timerel=before",
         )
-    selection = read_selection(call, form.needed or tuple(form.attributes or ()))
+    selection = read_selection(call, form.needed, selectors)
     found = read.query_temporal(
-        call.services.engine, call.tenant, selection, _span(query), query.last_n, page
+        call.services.engine, call.tenant, selection, _span(query), _most(call, query), page
     )
     headers = page_headers(call, page, more=found.more, total=found.total)
+    if _shape(call) == _AGGREGATED:
+        entities = [history.entity for history in found.histories]
+        return respond(call, _aggregates(call, form, query, entities), headers=headers)
     evolutions = [_evolution(call, form, query, history) for history in found.histories]
     return _answer(call, evolutions, found.histories, query, headers)
+
+
+@resource.endpoint(
+    "POST",
+    "/temporal/entityOperations/query",
+    clause="5.7.4, 6.24.3.1",
+    parameters=(*parameters.PAGE, "options", "format", "lang", "local"),
+    pending=parameters.MAPPED,
+    answers={200: "Evolutions of the matching entities, a page of them, ordered by id", 206: _ANSWERS[206]},
+)
+def query_temporal_by_post(call: Call) -> Response:
+    """Query Temporal Evolution of Entities, with the query in the body (clause 5.2.23)."""
+    return _query(call, read_query(call, call.document()))
 
 
 @resource.endpoint(
@@ -64,62 +87,50 @@ def query_temporal(call: Call) -> Response:
 def retrieve_temporal(call: Call) -> Response:
     """Retrieve Temporal Evolution of an Entity."""
     form, query, entity_id = _read_form(call), _read_temporal(call), call.identifier("entityId")
-    names = form.needed or tuple(form.attributes or ())
     history = read.retrieve_temporal(
-        call.services.engine, call.tenant, entity_id, _span(query), names, query.last_n
+        call.services.engine, call.tenant, entity_id, _span(query), form.needed, _most(call, query)
     )
-    return _answer(call, _evolution(call, form, query, history), [history], query, {})
-
-
-for _method, _path, _clause, _summary in (
-    ("POST", "/temporal/entities", "5.6.11, 6.18.3.1", "Create or Update Temporal Evolution"),
-    ("DELETE", _EVOLUTION, "5.6.16, 6.19.3.2", "Delete Temporal Evolution"),
-    ("POST", _EVOLUTION + "/attrs", "5.6.12, 6.20.3.1", "Add Attributes to Temporal Evolution"),
-    ("DELETE", _EVOLUTION + "/attrs/{attrId}", "5.6.13, 6.21.3.1", "Delete Temporal Attribute"),
-    ("PATCH", _INSTANCE, "5.6.14, 6.22.3.1", "Modify Attribute Instance"),
-    ("DELETE", _INSTANCE, "5.6.15, 6.22.3.2", "Delete Attribute Instance"),
-    ("POST", "/temporal/entityOperations/query", "5.7.4, 6.24.3.1", "Query Temporal Evolution by POST"),
-):  # fmt: skip
-    resource.pending(_method, _path, _clause, _summary)
+    if _shape(call) == _AGGREGATED:
+        return respond(call, _aggregates(call, form, query, [history.entity])[0])
+    evolution = _evolution(call, form, query, history)
+    if not evolution:
+        raise nothing_left(entity_id)
+    return _answer(call, evolution, [history], query, {})
 
 
 def _read_form(call: Call) -> Form:
-    """The form; aggregation is of the standard but not here yet."""
-    if "aggregatedValues" in (call.arguments.get("format"), *call.arguments.names("options")):
-        raise NotSupported(
-            "aggregated temporal representation (clause 4.5.19) is not implemented yet",
-            field="format",
-            value="aggregatedValues",
-            cure="Ask for temporalValues and aggregate them",
-        )
     return read_form(call, _FORMS)
 
 
-def _is_simplified(call: Call) -> bool:
-    return "temporalValues" in (call.arguments.get("format"), *call.arguments.names("options"))
+def _shape(call: Call) -> str:
+    """Which of the temporal representations is wanted; ``format`` counts before ``options``."""
+    words = [call.arguments.get("format"), *call.arguments.names("options")]
+    return next((word for word in words if word in _FORMS), "")
 
 
 def _read_temporal(call: Call) -> TemporalQuery:
     names = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
-    query = parse_temporal(*(call.arguments.get(name) for name in names))
-    if query.timeproperty not in ("observedAt", *_RECORDED):
-        raise NotSupported(
-            f"timeproperty {query.timeproperty} is not implemented yet",
-            field="timeproperty",
-            value=query.timeproperty,
-            cure="Use observedAt, createdAt or modifiedAt",
-        )
-    return query
+    return parse_temporal(*(call.arguments.get(name) for name in names))
 
 
 def _span(query: TemporalQuery) -> Span:
     # Without temporal query every instance is meant, also one that was never observed (clause 5.7.3).
     by_record = query.timeproperty in _RECORDED
-    return Span(start=query.start, end=query.end, by_record=by_record, whole=query.timerel is None)
+    return Span(
+        start=query.start,
+        end=query.end,
+        by_record=by_record,
+        whole=query.timerel is None,
+        deleted=query.timeproperty == _DELETED,
+    )
+
+
+def _most(call: Call, query: TemporalQuery) -> Most:
+    return Most(last_n=query.last_n, instances=call.services.settings.temporal_instances)
 
 
 def _evolution(call: Call, form: Form, query: TemporalQuery, history: History) -> dict[str, Any]:
-    simplified = _is_simplified(call)
+    simplified = _shape(call) == _VALUES
     answer = render_temporal(
         history.entity.id,
         history.entity.types,
@@ -130,17 +141,47 @@ def _evolution(call: Call, form: Form, query: TemporalQuery, history: History) -
         sys_attrs=form.sys_attrs or simplified,
         lang=form.lang,
     )
-    return {name: value for name, value in answer.items() if name not in form.hidden}
+    return form.visible(answer)
 
 
 def _shown(attributes: Attributes, form: Form) -> Attributes:
-    kept = {name: instances for name, instances in attributes.items() if name not in form.omitted}
+    kept = {
+        name: instances
+        for name, instances in attributes.items()
+        if name not in form.omitted and (form.attributes is None or name in form.attributes)
+    }
     wanted = form.datasets
     if wanted is None:
         return kept
     return {
         name: [each for each in instances if each.get("datasetId", DEFAULT_INSTANCE) in wanted]
         for name, instances in kept.items()
+    }
+
+
+def _aggregates(
+    call: Call, form: Form, query: TemporalQuery, entities: Sequence[Entity]
+) -> list[dict[str, Any]]:
+    """The aggregated temporal representation (clause 4.5.19)."""
+    wanted = parse_aggregation(call.arguments.get("aggrMethods"), call.arguments.get("aggrPeriodDuration"))
+    ids = [entity.id for entity in entities]
+    found = read.aggregate_temporal(call.services.engine, call.tenant, ids, form.needed, _span(query), wanted)
+    return [form.visible(_aggregate(form, entity, found[entity.id], wanted)) for entity in entities]
+
+
+def _aggregate(
+    form: Form, entity: Entity, found: Sequence[Aggregated], wanted: Aggregation
+) -> dict[str, Any]:
+    answer = render_temporal(entity.id, entity.types, {}, form.context)
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for each in found:
+        series = each.series
+        dataset = {"datasetId": series.dataset_id} if series.dataset_id else {}
+        if form.shows(series.attribute) and series.dataset_id in (form.datasets or (series.dataset_id,)):
+            values = rendered(each.periods, wanted.methods)
+            by_name.setdefault(series.attribute, []).append({"type": series.kind, **dataset, **values})
+    return answer | {
+        form.context.names[name]: each if len(each) > 1 else each[0] for name, each in by_name.items()
     }
 
 
@@ -152,5 +193,5 @@ def _answer(
     if extent is None:
         return respond(call, payload, headers=headers)
     start = (query.end if query.last_n else query.start) or extent[0]
-    span = f"DateTime {format_time(start)}-{format_time(extent[1])}/{query.last_n or '*'}"
+    span = f"{_UNIT} {format_time(start)}-{format_time(extent[1])}/{query.last_n or '*'}"
     return respond(call, payload, headers={**headers, "Content-Range": span}, status=206)

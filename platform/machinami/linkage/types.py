@@ -1,18 +1,41 @@
-"""The Entity Type Selection Language (clause 4.17): ``Building|House``, ``(Home;Vehicle),Motorhome``."""
+"""Selections of entity types (clause 4.17: ``(Home;Vehicle),Motorhome``) and scopes (4.19: ``/Madrid/#``)."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 
+import msgspec
+
 from machinami.errors import BadRequestData
 from machinami.model import Entity
 from machinami.ngsild.patterns import found
-from machinami.store.queries import EntitySelector, TypeSelection
+from machinami.ngsild.scopes import scope_pattern
+from machinami.store.queries import EntitySelector, ScopeSelection, TypeSelection
 
 EVERY_TYPE = "*"
 _TOKENS = re.compile(r"[()|,;]|[^()|,;]+")
 _MAX_DEPTH = 16
 _MAX_GROUPS = 256
+
+
+class _Language(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said when a text is not of it."""
+
+    field: str
+    wrong: str
+    cure: str
+
+
+_TYPES = _Language(
+    field="type",
+    wrong="not a selection of entity types",
+    cure="Write A,B for either type, (A;B) for both (ETSI GS CIM 009 clause 4.17)",
+)
+_SCOPES = _Language(
+    field="scopeQ",
+    wrong="not a scope query",
+    cure="Write /Madrid/Gardens, /Madrid/+/Gardens or /Madrid/#; a;b for both (ETSI GS CIM 009 clause 4.19)",
+)
 
 
 def parse_types(text: str, expand: Callable[[str], str]) -> TypeSelection:
@@ -27,30 +50,39 @@ def parse_types(text: str, expand: Callable[[str], str]) -> TypeSelection:
     """
     if text.strip() == EVERY_TYPE:
         return ()
-    reader = _Reader(text, expand)
-    selection = reader.disjunction(0)
-    reader.end()
-    return selection
+    return _Reader(text, expand, _TYPES).read()
+
+
+def parse_scopes(text: str) -> ScopeSelection:
+    """A scope query. ``;`` binds closer than ``|`` and ``,``; ``+`` is one level, ``#`` all below.
+
+    Raises:
+        BadRequestData: not of the grammar.
+    """
+    return _Reader(text, scope_pattern, _SCOPES).read()
 
 
 class _Reader:
     """Recursive descent; each method reads one rule of the grammar as a disjunction of conjunctions."""
 
-    def __init__(self, text: str, expand: Callable[[str], str]) -> None:
+    def __init__(self, text: str, expand: Callable[[str], str], language: _Language) -> None:
         self._text = text
         self._expand = expand
+        self._language = language
         self._tokens = [token for each in _TOKENS.findall(text) if (token := each.strip())]
         self._position = 0
+
+    def read(self) -> TypeSelection:
+        groups = self.disjunction(0)
+        if self._position < len(self._tokens):
+            raise self._unreadable()
+        return groups
 
     def disjunction(self, depth: int) -> TypeSelection:
         groups = self._conjunction(depth)
         while self._take("|", ","):
             groups += self._conjunction(depth)
         return groups
-
-    def end(self) -> None:
-        if self._position < len(self._tokens):
-            raise self._unreadable()
 
     def _conjunction(self, depth: int) -> TypeSelection:
         groups = self._term(depth)
@@ -77,18 +109,22 @@ class _Reader:
         return found
 
     def _unreadable(self) -> BadRequestData:
-        return BadRequestData(
-            "not a selection of entity types",
-            field="type",
-            value=self._text,
-            cure="Write A,B for either type, (A;B) for both (ETSI GS CIM 009 clause 4.17)",
-        )
+        language = self._language
+        return BadRequestData(language.wrong, field=language.field, value=self._text, cure=language.cure)
 
 
 def has_types(types: Iterable[str], selection: TypeSelection) -> bool:
     """Whether an entity of these types is selected."""
     own = set(types)
     return not selection or any(own.issuperset(group) for group in selection)
+
+
+def has_scopes(scopes: Iterable[str], selection: ScopeSelection) -> bool:
+    """Whether an entity with these scopes is selected."""
+    own = list(scopes)
+    return not selection or any(
+        all(any(re.fullmatch(pattern, scope) for scope in own) for pattern in group) for group in selection
+    )
 
 
 def selects(selector: EntitySelector, entity: Entity) -> bool:

@@ -116,7 +116,7 @@ def parse_geo(
         BadRequestData: an unknown relation, a distance that is not positive, a geometry that is none.
     """
     relation, limits = _relation(georel)
-    reference = check_geometry({"type": geometry, "coordinates": _coordinates(coordinates)}, "geometry")
+    reference = check_geometry({"type": geometry, "coordinates": read_coordinates(coordinates)}, "geometry")
     return GeoQuery(
         georel=relation,
         geometry=reference,
@@ -181,7 +181,8 @@ def _relation(georel: str) -> tuple[GeoRelation, dict[str, float]]:
     raise BadRequestData(f"georel is none: {georel!r}", field="georel", value=georel, cure=cure)
 
 
-def _coordinates(coordinates: object) -> object:
+def read_coordinates(coordinates: object) -> object:
+    """Coordinates out of JSON text (URL), or as they are (body)."""
     if not isinstance(coordinates, str):
         return coordinates
     try:

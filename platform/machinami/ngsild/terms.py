@@ -118,6 +118,14 @@ def check_scope(value: object, field: str) -> str:
     return value
 
 
+def null_content(kind: str) -> dict[str, Any]:
+    """The value member of an instance that was deleted (clauses 4.5.7, 4.5.8, 4.5.18)."""
+    member = KINDS[kind].member
+    if member == "languageMap":
+        return {member: {DEFAULT_INSTANCE: NGSI_NULL}}
+    return {member: [NGSI_NULL] if member.endswith("List") else NGSI_NULL}
+
+
 def is_null(instance: dict[str, Any]) -> bool:
     """Whether the instance stands for its own deletion (NGSI-LD Null, clause 4.5.0), whatever its kind."""
     value = next((instance[member] for member in VALUE_MEMBERS if member in instance), None)

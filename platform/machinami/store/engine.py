@@ -125,6 +125,9 @@ def _bad_request(cause: BaseException) -> BadRequestData | None:
                 f"not a regular expression: {_first_line(cause)}",
                 cure="Write it as POSIX (IEEE 1003.2) has it",
             )
+        case psycopg.errors.UndefinedObject() if "collation" in str(cause):
+            detail = f"texts cannot be ordered like this: {_first_line(cause)}"
+            return BadRequestData(detail, field="collation", cure="Leave out collation")
         case psycopg.errors.ProgramLimitExceeded():
             return BadRequestData(f"the query is too large: {_first_line(cause)}", cure="Split it")
         case psycopg.DataError():

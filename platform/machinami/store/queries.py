@@ -14,7 +14,6 @@ from sqlalchemy import (
     cast,
     func,
     literal,
-    null,
     or_,
     select,
     true,
@@ -22,13 +21,18 @@ from sqlalchemy import (
 
 from machinami.model import Entity
 from machinami.ngsild.geo import GeoQuery
+from machinami.ngsild.ordering import OrderTerm
 from machinami.ngsild.query import Node
 from machinami.store.entities import entity_of
+from machinami.store.queries_order import order_by
 from machinami.store.queries_q import q_clause
 from machinami.store.tables import Box, entity
 
 TypeSelection = tuple[tuple[str, ...], ...]
 """Disjunction of conjunctions of expanded type IRIs: ``A,(B;C)`` is ``((A,), (B, C))`` (clause 4.17)."""
+
+ScopeSelection = tuple[tuple[str, ...], ...]
+"""Disjunction of conjunctions of regular expressions, each for the whole of a scope (clause 4.19)."""
 
 _LOCATION = "https://uri.etsi.org/ngsi-ld/location"
 _COLUMNS = (
@@ -71,19 +75,23 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         attributes: expanded names, at least one of which the entity has.
         q: query over values, clause 4.9.
         geo: geo-query, clause 4.10; only its bounding box is asked of the database.
+        scopes: see `ScopeSelection`.
+        order: of the result; by id where it says nothing.
     """
 
     selectors: tuple[EntitySelector, ...] = ()
     attributes: tuple[str, ...] = ()
     q: Node | None = None
     geo: GeoQuery | None = None
+    scopes: ScopeSelection = ()
+    order: tuple[OrderTerm, ...] = ()
 
 
 def fetch_entities(
     connection: Connection, tenant: int, selection: Selection, *, limit: int, offset: int = 0
 ) -> list[Entity]:
-    """Entities in the order of their ids. The geo-query is not refined here: see `fetch_geometries`."""
-    query = select(*_COLUMNS).where(*clauses(tenant, selection)).order_by(entity.c.id)
+    """Entities in the order wanted. The geo-query is not refined here: see `fetch_candidates`."""
+    query = select(*_COLUMNS).where(*clauses(tenant, selection)).order_by(*order_by(selection.order))
     return [entity_of(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
 
@@ -98,23 +106,17 @@ def count_entities(connection: Connection, tenant: int, selection: Selection) ->
     return connection.execute(query).scalar_one()
 
 
-def fetch_geometries(
-    connection: Connection, tenant: int, selection: Selection, geo: GeoQuery
-) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Ids and GeoProperty instances of the candidates of a geo-query, for the exact test."""
-    geometry = entity.c.attributes[geo.geoproperty]
-    query = select(entity.c.id, geometry).where(*clauses(tenant, selection)).order_by(entity.c.id)
-    return [(row[0], row[1] or []) for row in connection.execute(query)]
-
-
 def fetch_candidates(
-    connection: Connection, tenant: int, selection: Selection, *, after: str, limit: int
-) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The next ids of a selection in their order, with the geometries for the exact test of a geo-query."""
-    geometry = entity.c.attributes[selection.geo.geoproperty] if selection.geo else null()
-    query = select(entity.c.id, geometry).where(*clauses(tenant, selection), entity.c.id > after)
-    rows = connection.execute(query.order_by(entity.c.id).limit(limit))
-    return [(row[0], row[1] or []) for row in rows]
+    connection: Connection, tenant: int, selection: Selection, geoproperties: Sequence[str]
+) -> list[tuple[str, list[list[dict[str, Any]]]]]:
+    """Ids of the candidates and their instances of these GeoProperties, for what is decided outside.
+
+    They come in the order wanted; terms by distance are passed over in it.
+    """
+    geometries = [entity.c.attributes[name] for name in geoproperties]
+    plain = tuple(term for term in selection.order if not term.by_distance)
+    query = select(entity.c.id, *geometries).where(*clauses(tenant, selection)).order_by(*order_by(plain))
+    return [(row[0], [each or [] for each in row[1:]]) for row in connection.execute(query)]
 
 
 def clauses(tenant: int, selection: Selection) -> list[ColumnElement[bool]]:
@@ -165,9 +167,19 @@ def _within_bounds(geo: GeoQuery) -> ColumnElement[bool]:
     return and_(has_geometry, or_(*(entity.c.bounds.op("&&")(box) for box in boxes)))
 
 
+def _in_scopes(selection: ScopeSelection) -> ColumnElement[bool]:
+    return or_(*(and_(*(_in_scope(pattern) for pattern in group)) for group in selection))
+
+
+def _in_scope(pattern: str) -> ColumnElement[bool]:
+    one = func.unnest(entity.c.scope).table_valued("scope", name="one").render_derived()
+    return select(1).select_from(one).where(one.c.scope.regexp_match(pattern)).exists()
+
+
 _CLAUSES: tuple[tuple[str, Callable[[Any], ColumnElement[bool]]], ...] = (
     ("selectors", _any_of),
     ("attributes", _has_any),
     ("q", q_clause),
     ("geo", _within_bounds),
+    ("scopes", _in_scopes),
 )

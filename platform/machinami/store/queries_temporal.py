@@ -4,8 +4,9 @@ One instance is one row of ``observation``. A number is stored bare and takes it
 other instance is stored whole.
 """
 
+import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -23,10 +24,17 @@ from sqlalchemy import (
 
 from machinami.model import Instance, format_time
 from machinami.store.queries import Selection, clauses
+from machinami.store.queries_order import order_by
 from machinami.store.tables import entity, observation, series
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _EXACT = 2**53
+_INSTANCE = "urn:ngsi-ld:Instance:"
+_INSTANCE_ID = re.compile(rf"{_INSTANCE}([0-9]{{1,9}})-(-?[0-9]{{1,18}})")
+
+TAKEN_AWAY: Instance = {}
+"""The document of a row whose instance was deleted: rollups must see that something changed there."""
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +43,14 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         by_record: by the time of writing (createdAt, modifiedAt) and not by ``observedAt``.
         whole: also instances without ``observedAt``, at the time of writing.
+        deleted: only instances that say that the attribute was deleted then (``deletedAt``).
     """
 
     start: datetime | None = None
     end: datetime | None = None
     by_record: bool = False
     whole: bool = False
+    deleted: bool = False
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,11 +101,27 @@ def fetch_history(
     return [_observed(row, span) for row in connection.execute(query)]
 
 
+def fetch_attributes(
+    connection: Connection, tenant: int, ids: Sequence[str], attributes: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """Expanded names of the attributes that each of these entities ever had."""
+    query = (
+        select(series.c.entity_id, series.c.attribute)
+        .where(*_of_entities(tenant, ids, attributes))
+        .distinct()
+    )
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.entity_id, []).append(row.attribute)
+    return found
+
+
 def fetch_temporal_ids(
     connection: Connection, tenant: int, selection: Selection, span: Span, *, limit: int, offset: int = 0
 ) -> list[str]:
     """Ids of the entities of a selection that have an instance in the span."""
-    query = select(entity.c.id).where(*_temporal_clauses(tenant, selection, span)).order_by(entity.c.id)
+    wanted = _temporal_clauses(tenant, selection, span)
+    query = select(entity.c.id).where(*wanted).order_by(*order_by(selection.order))
     return list(connection.execute(query.limit(limit).offset(offset)).scalars())
 
 
@@ -126,13 +152,20 @@ def _moment(span: Span) -> ColumnElement[datetime]:
     return observation.c.recorded_at if span.by_record else observation.c.observed_at
 
 
+def is_there() -> ColumnElement[bool]:
+    """Rows whose instance was not deleted since."""
+    return or_(observation.c.number.is_not(None), observation.c.document != TAKEN_AWAY)
+
+
 def _in_span(span: Span) -> list[ColumnElement[bool]]:
     """An instance without ``observedAt`` is outside every span of it (clause 4.11, last paragraph)."""
-    moment, within = _moment(span), list[ColumnElement[bool]]()
+    moment, within = _moment(span), [is_there()]
     if span.start:
         within.append(moment >= span.start)
     if span.end:
         within.append(moment < span.end)
+    if span.deleted:
+        within.append(observation.c.document.has_key("deletedAt"))
     if not (span.by_record or span.whole):
         observed = or_(observation.c.number.is_not(None), observation.c.document.has_key("observedAt"))
         within.append(observed)
@@ -140,20 +173,35 @@ def _in_span(span: Span) -> list[ColumnElement[bool]]:
 
 
 def _observed(row: Any, span: Span) -> Observed:
-    microseconds = round((row.observed_at - _EPOCH).total_seconds() * 1_000_000)
     recorded = format_time(row.recorded_at)
-    identified = {"instanceId": f"urn:ngsi-ld:Instance:{row.series}-{microseconds}"}
+    identified = {"instanceId": instance_id(row.series, row.observed_at)}
     return Observed(
         entity_id=row.entity_id,
         attribute=row.attribute,
         moment=row.recorded_at if span.by_record else row.observed_at,
         instance={
-            **(_plain(row) if row.document is None else row.document),
             **identified,
+            **(_plain(row) if row.document is None else row.document),
             "createdAt": recorded,
             "modifiedAt": recorded,
         },
     )
+
+
+def instance_id(number: int, moment: datetime) -> str:
+    """The identifier of an instance (clause 4.5.7), made of its series and its time."""
+    return f"{_INSTANCE}{number}-{(moment - _EPOCH) // _MICROSECOND}"
+
+
+def read_instance_id(text: str) -> tuple[int, datetime] | None:
+    """Series and time of an instance; None where the identifier is none of ours."""
+    found = _INSTANCE_ID.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return int(found[1]), _EPOCH + int(found[2]) * _MICROSECOND
+    except OverflowError:
+        return None
 
 
 def _plain(row: Any) -> Instance:

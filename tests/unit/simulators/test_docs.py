@@ -19,8 +19,7 @@ def test_every_scenario_and_recording_has_its_row():
     assert set(scenarios()) <= set(rows)
     for name, recording in RECORDINGS.items():
         assert rows[name] == ", ".join(recording.columns)
-        device = "/".join(f"{{{column}}}" for column in recording.device)
-        assert f"`replay/{name}/{device}`" in PAGE
+        assert f"`replay/{name}/{{{recording.device}}}`" in PAGE
 
 
 @pytest.mark.parametrize("command", COMMANDS)
