@@ -22,6 +22,7 @@ class _Address(msgspec.Struct):
 
 class _CityFile(msgspec.Struct):
     mqtt: _Address
+    api: str = ""
 
 
 def data_folder(given: Path | None) -> Path:
@@ -39,18 +40,32 @@ def broker(data_dir: Path, host: str | None, port: int | None) -> tuple[str, int
     """
     if host is not None or port is not None:
         return host or _DEFAULT_HOST, port or _DEFAULT_PORT
+    city = _city(data_dir, "name a broker with --mqtt-host and --mqtt-port")
+    return city.mqtt.host, city.mqtt.port
+
+
+def api(data_dir: Path) -> str:
+    """Base URL of the API of the city that runs on the data folder.
+
+    Raises:
+        BrokerUnreachable: no city runs there.
+        InvalidOption: the city's file cannot be read.
+    """
+    return _city(data_dir, "name an API with --url").api
+
+
+def _city(data_dir: Path, otherwise: str) -> _CityFile:
     try:
-        city = msgspec.json.decode((data_dir / _CITY_FILE).read_bytes(), type=_CityFile)
+        return msgspec.json.decode((data_dir / _CITY_FILE).read_bytes(), type=_CityFile)
     except FileNotFoundError:
         raise BrokerUnreachable(
             f"no city runs on {data_dir}",
-            "Start one (machinami up), or name a broker with --mqtt-host and --mqtt-port",
+            f"Start one (machinami up), or {otherwise}",
         ) from None
     except msgspec.DecodeError as error:
         raise InvalidOption(
             f"{data_dir / _CITY_FILE} cannot be read ({error})", "Start the city again: machinami up"
         ) from error
-    return city.mqtt.host, city.mqtt.port
 
 
 @contextmanager
