@@ -100,7 +100,7 @@ _queries = st.fixed_dictionaries(
 def _check(status: int, text: str, media: str) -> None:
     assert status != 500, text
     if status >= 400:
-        assert media == "application/problem+json"
+        assert media == "application/json"
         assert json.loads(text)["status"] == status
 
 

@@ -16,7 +16,7 @@ LINK = f'<{CORE}>; rel="http://www.w3.org/ns/json-ld#context"'
 def check(answer: httpx.Response, status: int) -> dict[str, object]:
     """The problem details of an answer."""
     assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Content-Type"] == "application/json"
     problem = answer.json()
     assert problem["type"].startswith("https://uri.etsi.org/ngsi-ld/errors/")
     assert problem["status"] == status

@@ -120,6 +120,8 @@ def test_count_alone(city: httpx.Client) -> None:
         {"type": "A,,B"},
         {"type": ""},
         {"id": "no uri"},
+        {"attrs": "createdAt"},
+        {"type": "*", "local": "false"},
         {"idPattern": "a("},
         {"q": "a=="},
         {"q": "a~=b(", "type": "T"},
@@ -202,3 +204,19 @@ def test_types_and_attributes(city: httpx.Client) -> None:
     assert city.get("/attributes/location").json()["typeNames"] == ["District", "FloodMonitoring"]
     assert city.get("/attributes/nothing").status_code == 404
     assert city.get("/types/Nothing").status_code == 404
+
+
+def test_any_instance_of_a_geoproperty_counts(client: httpx.Client) -> None:
+    places = [point(135, 35), {**point(139, 35), "datasetId": "urn:x:survey"}]
+    document = {"id": "urn:x:two", "type": "Stall", "location": places}
+    assert client.post("/entities", json=document).status_code == 201
+    near = {"type": "Stall", "georel": "near;maxDistance==10", "geometry": "Point", "coordinates": "[139,35]"}
+    assert _names(client.get("/entities", params=near)) == ["two"]
+
+
+def test_values_that_are_plain_json_are_not_expanded(client: httpx.Client) -> None:
+    document = {"id": "urn:x:person", "type": "Person", "gender": {"type": "VocabProperty", "vocab": "Male"}}
+    assert client.post("/entities", json=document).status_code == 201
+    query = {"type": "Person", "q": 'gender=="Male"', "expandValues": "gender"}
+    assert _names(client.get("/entities", params=query)) == ["person"]
+    assert _names(client.get("/entities", params={**query, "jsonKeys": "gender"})) == []

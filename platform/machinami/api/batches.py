@@ -13,6 +13,7 @@ from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.entities import entities_answer
 from machinami.api.forms import read_form, read_options
+from machinami.api.linked import check_depth, read_join
 from machinami.api.negotiation import JSON
 from machinami.api.selections import read_query, read_selection
 from machinami.api.shapes import as_object
@@ -100,6 +101,7 @@ def query_entities_by_post(call: Call) -> Response:
     """Query Entities, with the query in the body (clause 5.2.23)."""
     selectors = read_query(call, call.document())
     form, page = read_form(call), read_page(call)
+    check_depth(read_join(call.arguments), form)
     selection = read_selection(call, form.needed, selectors)
     return entities_answer(
         call, form, read.query_entities(call.services.engine, call.tenant, selection, page), page

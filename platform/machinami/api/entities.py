@@ -17,7 +17,7 @@ from machinami.api.answers import (
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.forms import Form, nothing_left, read_form, read_options
-from machinami.api.linked import joined, read_join
+from machinami.api.linked import check_depth, joined, read_join
 from machinami.api.negotiation import GEO_JSON
 from machinami.api.selections import read_selection
 from machinami.api.writing import delete_change, entity_change, fragment_changes
@@ -58,6 +58,7 @@ def create_entity(call: Call) -> Response:
 def query_entities(call: Call) -> Response:
     """Query Entities."""
     form, page = read_form(call), read_page(call)
+    check_depth(read_join(call.arguments), form)
     found = read.query_entities(call.services.engine, call.tenant, read_selection(call, form.needed), page)
     return entities_answer(call, form, found, page)
 
@@ -67,7 +68,7 @@ def entities_answer(call: Call, form: Form, found: Found, page: Page) -> Respons
     headers = page_headers(call, page, more=found.more, total=found.total)
     if call.accept == GEO_JSON:
         return respond(call, form.collection(found.entities), headers=headers)
-    return respond(call, joined(call, form, found.entities, read_join(call)), headers=headers)
+    return respond(call, joined(call, form, found.entities, read_join(call.arguments)), headers=headers)
 
 
 @resource.endpoint(
@@ -154,7 +155,8 @@ def delete_attribute(call: Call) -> Response:
 )
 def retrieve_entity(call: Call) -> Response:
     """Retrieve Entity."""
-    form, join, entity = read_form(call), read_join(call), _target(call)
+    form, join, entity = read_form(call), read_join(call.arguments), _target(call)
+    check_depth(join, form)
     if form.needed and entity.attributes.keys().isdisjoint(form.needed):
         raise nothing_left(entity.id)
     if call.accept == GEO_JSON:

@@ -48,6 +48,11 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
         """Whether an attribute (expanded name) is among those wanted."""
         return name not in self.omitted and (self.attributes is None or name in self.attributes)
 
+    @property
+    def depth(self) -> int:
+        """Relationships that its members of linked entities follow."""
+        return max((1 + form.depth for form in self.linked.values()), default=0)
+
     def behind(self, name: str) -> "Form":
         """The form of entities that are linked by this attribute (expanded name)."""
         if name in self.linked:
@@ -168,7 +173,9 @@ def _projected(form: Form, picked: Projection, omitted: Projection) -> Form:
     """The form with these members only, or without them; and so on in the entities behind them."""
     gone = {name for name, inner in omitted.items() if not inner}
     linked = {
-        name: _projected(form, picked.get(name, {}), omitted.get(name, {})) for name in {*picked, *omitted}
+        name: _projected(form, picked.get(name, {}), omitted.get(name, {}))
+        for name in {*picked, *omitted}
+        if picked.get(name) or omitted.get(name)
     }
     return msgspec.structs.replace(
         form,

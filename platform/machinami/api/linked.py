@@ -7,6 +7,7 @@ import msgspec
 
 from machinami.api.call import Call
 from machinami.api.forms import Form
+from machinami.api.parameters import Arguments
 from machinami.errors import BadRequestData
 from machinami.linkage import read
 from machinami.model import Entity, Instance
@@ -32,14 +33,18 @@ class Join(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 1
     met: frozenset[str] = frozenset()
 
+    @property
+    def depth(self) -> int:
+        """Relationships that are followed one after the other."""
+        return self.level if self.how else 0
 
-def read_join(call: Call) -> Join:
+
+def read_join(arguments: Arguments) -> Join:
     """Read ``join``, ``joinLevel`` and ``containedBy``.
 
     Raises:
         BadRequestData: they do not go together.
     """
-    arguments = call.arguments
     if "join" not in arguments and ("joinLevel" in arguments or "containedBy" in arguments):
         raise BadRequestData("joinLevel and containedBy go with join", field="join", cure="Add join=inline")
     return Join(
@@ -47,6 +52,21 @@ def read_join(call: Call) -> Join:
         level=arguments.number("joinLevel", 1, minimum=1, maximum=DEEPEST),
         met=frozenset(arguments.names("containedBy")),
     )
+
+
+def check_depth(join: Join, form: Form) -> None:
+    """What comes back of linked entities is retrieved (clauses 5.7.1.4 and 5.7.2.4).
+
+    Raises:
+        BadRequestData: pick or omit go deeper.
+    """
+    if form.depth > join.depth:
+        raise BadRequestData(
+            "pick or omit go deeper than linked entities are retrieved",
+            field="joinLevel",
+            value=join.depth,
+            cure="Give join=inline or join=flat, and a joinLevel as deep as the braces",
+        )
 
 
 def joined(call: Call, form: Form, entities: Sequence[Entity], join: Join) -> list[dict[str, Any]]:

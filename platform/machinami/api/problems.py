@@ -15,7 +15,8 @@ from machinami.errors import MachinamiError
 logger = logging.getLogger(__name__)
 
 ERROR_TYPES = "https://uri.etsi.org/ngsi-ld/errors/"
-MEDIA_TYPE = "application/problem+json"
+MEDIA_TYPE = "application/json"
+"""Of errors: clause 6.3.3 wants this, not the ``application/problem+json`` of RFC 7807."""
 
 _CURES = {
     404: "See /docs for what there is",

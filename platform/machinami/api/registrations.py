@@ -18,7 +18,7 @@ from machinami.federation.discovery import SourceSelection
 from machinami.federation.matching import Wanted
 from machinami.linkage.read import Selection
 from machinami.ngsild.q import parse_q
-from machinami.ngsild.query import And, Node, Or
+from machinami.ngsild.query import And, Linked, Node, Or
 from machinami.ngsild.temporal import TemporalQuery, parse_temporal
 from machinami.ngsild.terms import check_uri
 
@@ -137,6 +137,8 @@ def _names(node: Node) -> Iterator[str]:
     if isinstance(node, And | Or):
         for each in node.nodes:
             yield from _names(each)
+    elif isinstance(node, Linked):
+        yield node.relationship
     else:
         yield node.path.attribute
 

@@ -6,16 +6,17 @@ from typing import Any
 import orjson
 
 from machinami.api.call import Call
+from machinami.api.linked import read_join
 from machinami.api.parameters import Arguments
 from machinami.api.shapes import as_array, as_object, is_texts
 from machinami.errors import BadRequestData, NotSupported
 from machinami.linkage.read import EntitySelector, Selection
-from machinami.linkage.types import parse_scopes, parse_types
+from machinami.linkage.types import EVERY_TYPE, parse_scopes, parse_types
 from machinami.ngsild.context import Context
 from machinami.ngsild.geo import GeoQuery, parse_geo
 from machinami.ngsild.ordering import OrderTerm, parse_order
 from machinami.ngsild.q import Node, parse_q
-from machinami.ngsild.terms import check_uri
+from machinami.ngsild.terms import SYSTEM_MEMBERS, check_uri
 
 _CONDITIONS = ("type", "attrs", "q", "georel", "scopeQ", "local")
 _GEO = ("georel", "geometry", "coordinates")
@@ -46,7 +47,9 @@ def read_selection(
         BadRequestData: one of them breaks its grammar, or there is nothing to narrow the query.
     """
     arguments, context = call.arguments, call.context
-    if not selectors and not any(name in arguments for name in _CONDITIONS):
+    if arguments.get("type") == EVERY_TYPE and arguments.get("local") == "false":
+        raise BadRequestData("type=* is a local query", field="local", value="false", cure="Leave out local")
+    if not selectors and not _narrows(arguments):
         raise BadRequestData(
             "the query is too wide",
             field="type",
@@ -66,6 +69,14 @@ def read_selection(
         geo=_read_geo(arguments, context),
         scopes=parse_scopes(arguments["scopeQ"]) if "scopeQ" in arguments else (),
         order=_read_order(arguments, context),
+    )
+
+
+def _narrows(arguments: Arguments) -> bool:
+    """Whether the query is narrow enough (clause 5.7.2.4); attrs only with a name that is no system's."""
+    return any(
+        name in arguments and (name != "attrs" or not SYSTEM_MEMBERS.issuperset(arguments.names(name)))
+        for name in _CONDITIONS
     )
 
 
@@ -123,7 +134,9 @@ def read_geo_document(value: Any) -> dict[str, str]:
 def _read_q(arguments: Arguments, context: Context) -> Node | None:
     if "q" not in arguments:
         return None
-    return parse_q(arguments["q"], context, expand_values=arguments.names("expandValues"))
+    plain = arguments.names("jsonKeys")
+    expanded = [name for name in arguments.names("expandValues") if name not in plain]
+    return parse_q(arguments["q"], context, expand_values=expanded, depth=read_join(arguments).depth)
 
 
 def _read_order(arguments: Arguments, context: Context) -> tuple[OrderTerm, ...]:

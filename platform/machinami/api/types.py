@@ -62,7 +62,7 @@ def list_attributes(call: Call) -> Response:
     """Retrieve Available Attributes."""
     uses = read.attributes(call.services.engine, call.tenant)
     if call.arguments.flag("details"):
-        return respond(call, [{**_attribute(call, use), "typeNames": _type_names(call, use)} for use in uses])
+        return respond(call, [_listed(call, use) for use in uses])
     names = sorted(call.context.compact(use.name) for use in uses)
     return respond(call, {"id": _list_id("AttributeList"), "type": "AttributeList", "attributeList": names})
 
@@ -95,6 +95,12 @@ def _type(name: str, iri: str, attributes: Any) -> dict[str, Any]:
 def _attribute(call: Call, use: AttributeUse) -> dict[str, Any]:
     name = call.context.compact(use.name)
     return {"id": use.name, "type": "Attribute", "attributeName": name, "attributeTypes": list(use.kinds)}
+
+
+def _listed(call: Call, use: AttributeUse) -> dict[str, Any]:
+    """One of a list: without its kinds, which clause 5.7.9.4 leaves out there."""
+    name = call.context.compact(use.name)
+    return {"id": use.name, "type": "Attribute", "attributeName": name, "typeNames": _type_names(call, use)}
 
 
 def _type_names(call: Call, use: AttributeUse) -> list[str]:

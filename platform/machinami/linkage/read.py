@@ -269,8 +269,8 @@ def _metres(term: OrderTerm, instances: Sequence[dict[str, Any]]) -> float | Non
 
 
 def _lies(geo: GeoQuery, instances: Sequence[dict[str, Any]]) -> bool:
-    default = (instance for instance in instances if "datasetId" not in instance)
-    return any("value" in instance and geo.matches(instance["value"]) for instance in default)
+    """Whether one of the instances does (clause 5.7.2.4)."""
+    return any("value" in instance and geo.matches(instance["value"]) for instance in instances)
 
 
 def _histories(

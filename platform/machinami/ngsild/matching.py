@@ -7,9 +7,11 @@ from typing import Any, TypeAlias, cast
 
 from machinami.model import Entity, Instance, format_time
 from machinami.ngsild.patterns import found
-from machinami.ngsild.query import And, Comparison, Exists, Node, Operator, Or, Path, Range, Value
+from machinami.ngsild.query import And, Comparison, Exists, Linked, Node, Operator, Or, Path, Range, Value
 from machinami.ngsild.terms import KINDS
 from machinami.ngsild.times import comparable_moment, literal_moment
+
+Lookup: TypeAlias = Callable[[Sequence[str]], Sequence[Entity]]
 
 Candidates: TypeAlias = list[Any]
 """Values of one target; several where it is an array or has several languages."""
@@ -27,21 +29,43 @@ _ORDERS: dict[Operator, Callable[[Any, Any], bool]] = {
 _ONLY_EQUALITY = frozenset({"Relationship", "ListRelationship"})
 
 
-def matches(node: Node, entity: Entity) -> bool:
+def _nobody(_: Sequence[str]) -> Sequence[Entity]:
+    return ()
+
+
+def matches(node: Node, entity: Entity, lookup: Lookup = _nobody) -> bool:
     """Whether the entity meets the query. Of several instances of an attribute, one that does is enough.
+
+    Args:
+        lookup: entities by their ids, for conditions on linked ones; without it none is known.
 
     Raises:
         TooComplexQuery: a pattern takes too long.
     """
     match node:
         case And():
-            return all(matches(each, entity) for each in node.nodes)
+            return all(matches(each, entity, lookup) for each in node.nodes)
         case Or():
-            return any(matches(each, entity) for each in node.nodes)
+            return any(matches(each, entity, lookup) for each in node.nodes)
+        case Linked():
+            return any(
+                matches(node.node, each, lookup)
+                for each in lookup(_ids(node, entity))
+                if not node.types or not set(node.types).isdisjoint(each.types)
+            )
         case Exists():
             return next(_targets(node.path, entity), None) is not None
         case Comparison():
             return any(_holds(node, kind, candidates) for kind, candidates in _targets(node.path, entity))
+
+
+def _ids(node: Linked, entity: Entity) -> list[str]:
+    targets = [
+        instance.get("object") or instance.get("objectList", [])
+        for instance in entity.attributes.get(node.relationship, [])
+    ]
+    lists = (cast("list[str]", target if isinstance(target, list) else [target]) for target in targets)
+    return [uri for each in lists for uri in each]
 
 
 def _targets(path: Path, entity: Entity) -> Iterator[tuple[str, Candidates]]:

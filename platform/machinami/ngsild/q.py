@@ -10,11 +10,11 @@ from typing import NoReturn
 
 import orjson
 
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import BadRequestData
 from machinami.ngsild.context import Context
 from machinami.ngsild.matching import matches
 from machinami.ngsild.patterns import check_pattern
-from machinami.ngsild.query import And, Comparison, Exists, Node, Operator, Or, Path, Range, Value
+from machinami.ngsild.query import And, Comparison, Exists, Linked, Node, Operator, Or, Path, Range, Value
 from machinami.ngsild.terms import NAME, NON_REIFIED, TIME_MEMBERS, is_uri
 from machinami.ngsild.times import comparable_moment, literal_moment
 
@@ -22,6 +22,7 @@ __all__ = [
     "And",
     "Comparison",
     "Exists",
+    "Linked",
     "Node",
     "Operator",
     "Or",
@@ -39,6 +40,8 @@ MAX_NESTING = 32
 """Parentheses within parentheses."""
 
 _ATTRIBUTE = re.compile(rf"{NAME.pattern}(?::{NAME.pattern})?")
+_HOP = re.compile(rf"{NAME.pattern}(?::{NAME.pattern})?\{{")
+_TYPES = re.compile(rf"{NAME.pattern}(?:,{NAME.pattern})*:")
 _MEMBER = re.compile(r"[^\[\].\"\s]+")
 _OPERATOR = re.compile("|".join(sorted((re.escape(each) for each in Operator), key=len, reverse=True)))
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
@@ -48,28 +51,30 @@ _WORDS: dict[str, Value] = {"true": True, "false": False}
 _ENTITY_MEMBERS = frozenset({"createdAt", "modifiedAt"})
 
 
-def parse_q(text: str, context: Context, *, expand_values: Collection[str] = ()) -> Node:
+def parse_q(text: str, context: Context, *, expand_values: Collection[str] = (), depth: int = 0) -> Node:
     """Reads a query.
 
     Args:
         expand_values: attributes whose values in the query are names to be expanded (``expandValues``).
+        depth: Relationships that it may follow one after the other (``joinLevel``).
 
     Raises:
-        BadRequestData: names the place where the query breaks the grammar.
-        NotSupported: it asks for attributes of linked entities (``sensor{humidity}``).
+        BadRequestData: names the place where the query breaks the grammar, or it follows more Relationships
+            than it may (clause 5.7.2.4).
     """
     expanded = frozenset(context.expand(name) for name in expand_values)
-    return _Parser(text, context, expanded).parse()
+    return _Parser(text, context, expanded, depth).parse()
 
 
 class _Parser:
     """Recursive descent over the text; every method reads from `at` on."""
 
-    def __init__(self, text: str, context: Context, expand_values: frozenset[str]) -> None:
+    def __init__(self, text: str, context: Context, expand_values: frozenset[str], depth: int = 0) -> None:
         self.text = text
         self.at = 0
         self.context = context
         self.expand_values = expand_values
+        self.depth = depth
 
     def parse(self) -> Node:
         if len(self.text) > MAX_LENGTH:
@@ -104,7 +109,36 @@ class _Parser:
         return node
 
     def predicate(self) -> Node:
+        hops = self.hops()
         path = self.path()
+        for _ in hops:
+            if not self.skip("}"):
+                self.fail("lacks a closing brace")
+        node = self.condition(path)
+        for relationship, types in reversed(hops):
+            node = Linked(relationship=relationship, types=types, node=node)
+        return node
+
+    def hops(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Relationships that lead to the entity meant, and the types of what they lead to."""
+        found: list[tuple[str, tuple[str, ...]]] = []
+        while hop := self.take(_HOP):
+            found.append((self.step(hop[:-1]), self.types()))
+            if len(found) > self.depth:
+                self.fail(f"follows more than {self.depth} relationships: join and joinLevel set how many")
+        return found
+
+    def types(self) -> tuple[str, ...]:
+        start = self.at
+        names = (self.take(_TYPES) or "")[:-1].split(",")
+        if names == [""]:
+            return ()
+        if len(names) == 1 and self.context.expand(f"{names[0]}:a", "q") != f"{names[0]}:a":
+            self.at = start  # the prefix of a name
+            return ()
+        return tuple(self.context.expand_type(name) for name in names)
+
+    def condition(self, path: Path) -> Node:
         token = self.take(_OPERATOR)
         if token is None:
             return Exists(path=path)
@@ -114,13 +148,6 @@ class _Parser:
     def path(self) -> Path:
         start = self.at
         names = self.dotted(_ATTRIBUTE, "the name of an attribute")
-        if self.peek("{"):
-            raise NotSupported(
-                "Queries over linked entities are not supported yet",
-                field="q",
-                value=self.text,
-                cure="Leave out the braces and query the linked entities themselves",
-            )
         members: list[str] = []
         if self.skip("["):
             members = self.dotted(_MEMBER, "the name of a member")

@@ -84,4 +84,18 @@ class Or(msgspec.Struct, frozen=True, kw_only=True):
     nodes: "tuple[Node, ...]"
 
 
-Node: TypeAlias = And | Or | Comparison | Exists
+class Linked(msgspec.Struct, frozen=True, kw_only=True):
+    """An entity that a Relationship leads to meets a condition.
+
+    Attributes:
+        relationship: expanded name.
+        types: expanded; the linked entity has one of these, or any where there are none.
+        node: what is asked of the linked entity.
+    """
+
+    relationship: str
+    node: "Node"
+    types: tuple[str, ...] = ()
+
+
+Node: TypeAlias = And | Or | Comparison | Exists | Linked

@@ -128,8 +128,10 @@ def _state(item: Entity) -> tuple[Any, ...]:
 
 def _bounds(item: Entity) -> str | None:
     location = item.attributes.get("https://uri.etsi.org/ngsi-ld/location")
-    default = next((one for one in location if "datasetId" not in one), None) if location else None
-    corners = list(_positions(default["value"])) if default and isinstance(default.get("value"), dict) else []
+    if not location:
+        return None
+    values = (one.get("value") for one in location)
+    corners = [corner for value in values if isinstance(value, dict) for corner in _positions(value)]
     if not corners:
         return None
     east, north = max(x for x, _ in corners), max(y for _, y in corners)

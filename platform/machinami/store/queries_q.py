@@ -9,48 +9,77 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, cast, false, literal, or_, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONPATH
 
 from machinami.model import format_time
-from machinami.ngsild.query import And, Comparison, Exists, Node, Operator, Or, Path, Range, Value
+from machinami.ngsild.query import And, Comparison, Exists, Linked, Node, Operator, Or, Path, Range, Value
 from machinami.ngsild.terms import KINDS
 from machinami.store.tables import entity
 
-_ENTITY_TIMES = {"createdAt": entity.c.created_at, "modifiedAt": entity.c.modified_at}
+_ENTITY_TIMES = {"createdAt": "created_at", "modifiedAt": "modified_at"}
 _LANGUAGES = "languageMap"
 _REFERENCES = frozenset({"object", "objectList"})
 _MEMBERS = tuple(dict.fromkeys(kind.member for kind in KINDS.values()))
 _EQUALITY = frozenset({Operator.EQUAL, Operator.UNEQUAL})
 
 
-def q_clause(node: Node) -> ColumnElement[bool]:
-    """A query as a condition on the table `entity`."""
+def q_clause(node: Node, table: FromClause = entity) -> ColumnElement[bool]:
+    """A query as a condition on the table `entity`, or on an alias of it."""
     match node:
         case And():
-            return and_(*(q_clause(each) for each in node.nodes))
+            return and_(*(q_clause(each, table) for each in node.nodes))
         case Or():
-            return or_(*(q_clause(each) for each in node.nodes))
+            return or_(*(q_clause(each, table) for each in node.nodes))
+        case Linked():
+            return _is_linked(node, table)
         case Exists() if node.path.attribute in _ENTITY_TIMES:
             return true()
         case Comparison() if node.path.attribute in _ENTITY_TIMES:
-            return _entity_time(node)
+            return _entity_time(node, table)
         case Exists():
-            return _leads(
-                node.path, _any(target.where(f"exists({target.path})") for target in _targets(node.path))
-            )
+            there = (target.where(f"exists({target.path})") for target in _targets(node.path))
+            return _leads(table, node.path, _any(there))
         case Comparison():
             return _leads(
+                table,
                 node.path,
                 _any(target.where(_holds(node, target.path)) for target in _comparable_targets(node)),
             )
 
 
-def _leads(path: Path, predicate: str) -> ColumnElement[bool]:
+def _leads(table: FromClause, path: Path, predicate: str) -> ColumnElement[bool]:
     """Whether an instance at the end of the path has the property."""
     names = [path.attribute, *(step for step in path.steps if ":" in step)]
     accessors = "".join(f".{_text(name)}[*]" for name in names)
-    return entity.c.attributes.path_exists(cast(literal(f"${accessors} ? ({predicate})"), JSONPATH))
+    return table.c.attributes.path_exists(cast(literal(f"${accessors} ? ({predicate})"), JSONPATH))
+
+
+def _is_linked(node: Linked, table: FromClause) -> ColumnElement[bool]:
+    """A linked entity meets the condition; those it may be are found by their ids."""
+    linked = entity.alias()
+    members = _any(f"@.key == {_text(member)}" for member in sorted(_REFERENCES))
+    reach = f"$.{_text(node.relationship)}[*].keyvalue() ? ({members}).value[*]"
+    objects = func.jsonb_path_query(table.c.attributes, cast(literal(reach), JSONPATH))
+    uri = objects.op("#>>")(literal_column("'{}'::text[]"))
+    uris = func.array(select(uri).correlate(table).scalar_subquery())
+    wanted = [linked.c.tenant == table.c.tenant, linked.c.id == func.any(uris)]
+    if node.types:
+        wanted.append(linked.c.types.overlap(list(node.types)))
+    found = select(literal(1)).select_from(linked).where(*wanted, q_clause(node.node, linked))
+    return found.correlate(table).exists()
 
 
 class _Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,9 +198,9 @@ def _written(operand: date | time) -> tuple[str, str]:
     return shape, stem.rstrip("0") if "." in stem else stem
 
 
-def _entity_time(comparison: Comparison) -> ColumnElement[bool]:
+def _entity_time(comparison: Comparison, table: FromClause) -> ColumnElement[bool]:
     """createdAt and modifiedAt of the entity itself are columns."""
-    column = _ENTITY_TIMES[comparison.path.attribute]
+    column = table.c[_ENTITY_TIMES[comparison.path.attribute]]
     moments = [each for each in comparison.operands if isinstance(each, datetime)]
     spans = [each for each in comparison.operands if isinstance(each, Range)]
     equal = [column == moment for moment in moments]

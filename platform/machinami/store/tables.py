@@ -63,7 +63,7 @@ entity = Table(
     Column(
         "attributes", JSONB, nullable=False, comment="expanded name → list of instances, see machinami.model"
     ),
-    Column("bounds", Box, comment="bounding box of the default instance of `location`"),
+    Column("bounds", Box, comment="bounding box of all instances of `location`"),
     Column("created_at", Moment, nullable=False),
     Column("modified_at", Moment, nullable=False),
     PrimaryKeyConstraint("tenant", "id"),

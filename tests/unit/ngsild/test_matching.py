@@ -178,3 +178,14 @@ def test_unequal_is_the_contrary_of_equal_for_a_single_instance(name: str, tail:
         matches(parse_q(name + tail + rest, CORE), entity) for rest in ("", f"=={operand}", f"!={operand}")
     )
     assert (equal, unequal) == ((False, False) if not there else (equal, not equal))
+
+
+def test_linked_entities_need_somebody_to_ask():
+    humidity, sensor = CORE.expand("humidity"), CORE.expand("sensor")
+    device = Entity(id="urn:x:s", types=("D",), attributes={humidity: [{"type": "Property", "value": 90}]})
+    station = Entity(
+        id="urn:x:w", types=("W",), attributes={sensor: [{"type": "Relationship", "object": "urn:x:s"}]}
+    )
+    query = parse_q("sensor{humidity}>50", CORE, depth=1)
+    assert matches(query, station, lambda ids: [device] if ids == ["urn:x:s"] else [])
+    assert not matches(query, station)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import BadRequestData
 from machinami.ngsild.context import CORE, build_context
-from machinami.ngsild.q import And, Comparison, Exists, Node, Operator, Or, Path, Range, parse_q
+from machinami.ngsild.q import And, Comparison, Exists, Linked, Node, Operator, Or, Path, Range, parse_q
 
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
 
@@ -133,10 +133,17 @@ def test_what_breaks_the_grammar_is_refused(text: str):
     assert caught.value.cure
 
 
-@pytest.mark.parametrize("text", ["sensor{humidity}==40", "sensor{Device:humidity}"])
-def test_linked_entities_are_answered_not_ignored(text: str):
-    with pytest.raises(NotSupported):
+@pytest.mark.parametrize("text", ["sensor{humidity}==40", "sensor{Device:humidity}", "sensor{a{b}}"])
+def test_linked_entities_no_deeper_than_allowed(text: str):
+    with pytest.raises(BadRequestData):
         parse_q(text, CORE)
+    assert isinstance(parse_q(text, CORE, depth=2), Linked)
+
+
+def test_types_of_linked_entities():
+    typed = parse_q("sensor{Device,Probe:humidity}", CORE, depth=1)
+    assert isinstance(typed, Linked)
+    assert typed.types == (CORE.expand_type("Device"), CORE.expand_type("Probe"))
 
 
 NAMES = ["a", "b.c", "[d]", "observedAt", "id", "ex:", "urn:a:b"]
@@ -149,6 +156,6 @@ pieces = st.sampled_from(NAMES + SIGNS + TEXTS)
 def test_any_text_is_a_query_or_bad_request_data(text: str):
     try:
         node = parse_q(text, CORE)
-    except (BadRequestData, NotSupported):
+    except BadRequestData:
         return
     assert isinstance(node, And | Or | Comparison | Exists)
