@@ -129,3 +129,24 @@ def test_a_partial_answer_names_what_comes_later(client: httpx.Client, app: Any)
     assert answer.status_code == 206
     assert answer.headers["Content-Range"].startswith("date-time 2026-01-01T00:00:00Z-")
     assert answer.json()["other"] == []
+
+
+def test_instances_without_time_are_told_apart(client: httpx.Client) -> None:
+    names = [{"type": "Property", "value": name} for name in ("a", "b")]
+    body = {"id": "urn:x:untimed", "type": "Well", "label": names}
+    assert client.post("/temporal/entities", json=body).status_code == 201
+    found = client.get("/temporal/entities/urn:x:untimed").json()["label"]
+    assert [each["value"] for each in found] == ["a", "b"]
+    assert client.get("/entities/urn:x:untimed").json()["label"]["value"] == "b"
+
+
+def test_an_instance_is_modified_by_a_fragment_of_the_entity(client: httpx.Client) -> None:
+    """Clause 5.6.14.3: an array of exactly one item under the attribute's name."""
+    level = {"type": "Property", "value": 3, "observedAt": "2026-01-01T12:00:00Z"}
+    client.post("/temporal/entities", json={"id": "urn:x:w", "type": "Well", "level": [level]})
+    place = "/temporal/entities/urn:x:w"
+    [before] = client.get(place).json()["level"]
+    corrected = {"level": [{**level, "value": 7}]}
+    assert client.patch(f"{place}/attrs/level/{before['instanceId']}", json=corrected).status_code == 204
+    [after] = client.get(place).json()["level"]
+    assert (after["value"], after["instanceId"]) == (7, before["instanceId"])

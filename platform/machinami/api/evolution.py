@@ -114,7 +114,9 @@ def delete_temporal_attribute(call: Call) -> Response:
 def modify_attribute_instance(call: Call) -> Response:
     """Modify Attribute instance in Temporal Evolution of an Entity; it keeps its identifier."""
     name = call.path["attrId"]
-    fragments = read_attribute(name, call.document(), call.context, partial=True)
+    document = call.document()
+    # The clause has the instance in an array under its attribute's name; alone is taken too.
+    fragments = read_attribute(name, document.get(name, document), call.context, partial=True)
     if len(fragments) != 1:
         raise BadRequestData("the body is not one attribute instance", field=name, cure="Send one object")
     evolution.modify_instance(call.services.engine, call.tenant, *_instance(call), fragments[0])

@@ -5,7 +5,7 @@ device that reports many times in a batch costs its history rows, and one docume
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from machinami.linkage.slots import Observation, Slot, plain_number, slots_of
 from machinami.model import (
@@ -43,6 +43,8 @@ class Draft:
         self._newest: dict[Slot, datetime] = {}
         self._measures: Layout | None = None
         self._measuring = Outcome(entity_id=entity_id)
+        self._untimed: dict[Slot, datetime] = {}  # several without observedAt are a microsecond apart
+        self._before_now = now - timedelta.resolution
         self._text = ""
         self._moment = now
 
@@ -127,7 +129,7 @@ class Draft:
         slot = (name, instance.get("datasetId", ""))
         text = instance.get("observedAt")
         if text is None:
-            moment = self.now
+            moment = self._untimed[slot] = self._untimed.get(slot, self._before_now) + timedelta.resolution
         elif text is self._text:  # the instances of one message share their time
             moment = self._moment
         else:
