@@ -1,6 +1,6 @@
 """A city that is not there; knows only the wire.
 
-`cli` has the two commands. `plan` and `city` describe the city; `world` sets `weather`, `rivers`,
-`paddies`, `people` and `bikes` in motion; `wire` writes their payloads; `sender` publishes them and keeps
-the `ledger`.
+`cli` has the commands. `plan` and `city` describe the city, `scale` how much of it there is, `scenario` what
+happens in it; `world` sets `physics` and `devices` in motion; `wire` writes payloads; `simulation` drives the
+clock, `sender` publishes and keeps the `ledger`; `truth` is what was really so.
 """

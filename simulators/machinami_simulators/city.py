@@ -17,6 +17,7 @@ from machinami_simulators.streets import StreetGraph, cut, fan_streets, grid_str
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _BANK_WIDTH = 45.0  # metres on each side of a river without streets
 _FARM_PATH = 5.0  # metres between two parcels
+_CAMERA_FROM = 6  # receivers: places with so many have a camera too
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,14 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
     at: geometry.Point
 
 
+class Camera(msgspec.Struct, frozen=True, kw_only=True):
+    """A camera that counts who comes to a place and who leaves it."""
+
+    id: str
+    name: Name
+    place: Place
+
+
 class Paddy(msgspec.Struct, frozen=True, kw_only=True):
     """A parcel with its sensor in the middle."""
 
@@ -77,6 +86,7 @@ class City(msgspec.Struct, frozen=True, kw_only=True):
     features: list[Feature]
     gauges: list[Gauge]
     receivers: list[Receiver]
+    cameras: list[Camera]
     paddies: list[Paddy]
     ports: list[Port]
     bikes: list[str]
@@ -107,6 +117,7 @@ def build(drawn: Plan) -> City:
         ],
         gauges=_gauges(drawn, rivers),
         receivers=list(_receivers(drawn, districts)),
+        cameras=[_camera(place) for place in drawn.place if place.receivers >= _CAMERA_FROM],
         paddies=paddies,
         ports=[msgspec.structs.replace(port, at=streets.nearest(port.at)) for port in drawn.port],
         bikes=[f"bike-{n:03d}" for n in range(1, drawn.bikes.count + 1)],
@@ -174,6 +185,11 @@ def _receivers(drawn: Plan, districts: list[Feature]) -> Iterator[Receiver]:
             name = Name(ja=f"{place.name.ja} 受信機{k + 1}", en=f"{place.name.en} receiver {k + 1}")
             area = nearest.id.removeprefix("district-")
             yield Receiver(id=f"receiver-{number:03d}", name=name, place=place, area=area, at=(x, y))
+
+
+def _camera(place: Place) -> Camera:
+    name = Name(ja=f"{place.name.ja} カメラ", en=f"{place.name.en} camera")
+    return Camera(id=f"camera-{place.id}", name=name, place=place)
 
 
 def _gauges(drawn: Plan, rivers: dict[str, LineString]) -> list[Gauge]:

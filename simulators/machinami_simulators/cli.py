@@ -117,9 +117,9 @@ def simulate(
 ) -> None:
     """Play the devices of 街並市 (Namiki), a city that is not there.
 
-    300 paddy sensors, 60 river gauges, 120 people-flow receivers, 200 rental bikes and 20 ports publish over
-    MQTT, each in its maker's own format, once within ten simulated seconds and then at its own interval. What
-    is really so is written to DATA_DIR/truth.
+    300 paddy sensors, 60 river gauges, 5 underpass gauges, 120 people-flow receivers, 8 people-counting
+    cameras, 200 rental bikes and 20 ports publish over MQTT, each in its maker's own format, once within ten
+    simulated seconds and then at its own interval. What is really so is written to DATA_DIR/truth.
 
         machinami simulate --scenario typhoon --speed 600 --from 2026-09-01
 
@@ -127,7 +127,7 @@ def simulate(
     """
     namiki, size = city.build(plan.namiki()), find_scale(scale)
     if masters is not None:
-        for path in write_masters(namiki, masters):
+        for path in write_masters(namiki, masters, size):
             print(path)
         return
     pace = _speed(speed)

@@ -1,7 +1,7 @@
 """One MQTT 3.1.1 connection that publishes: packets written straight to a socket.
 
-A general client takes 14 to 18 µs of CPU a message (paho-mqtt, measured), which is more than the whole
-city needs to think of one; this one only publishes, and takes two.
+A general client took 27 µs of CPU a message here (paho-mqtt, measured), five times as much as the whole city
+needs to think of one; this one only publishes, and takes 2.6.
 """
 
 import selectors

@@ -50,11 +50,11 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 SCALES = {
     scale.name: scale
     for scale in (
-        Scale(name="hamlet", every=7),  # 101 devices
-        Scale(name="town"),  # 700
-        Scale(name="city", islands=15),  # 10,500
-        Scale(name="prefecture", islands=143),  # 100,100
-        Scale(name="metropolis", islands=1429),  # 1,000,300
+        Scale(name="hamlet", every=7),  # 103 devices
+        Scale(name="town"),  # 713
+        Scale(name="city", islands=14),  # 9,982
+        Scale(name="prefecture", islands=140),  # 99,820
+        Scale(name="metropolis", islands=1403),  # 1,000,339
     )
 }
 TOWN = SCALES["town"]

@@ -177,7 +177,8 @@ class Reading(Record, frozen=True, kw_only=True):
     """One number as a device put it on the wire, beside what it should have been.
 
     Attributes:
-        device: as in its topic. quantity: `level` m, `depth` mm, `people`, `bikes` at a port.
+        device: as in its topic.
+        quantity: `level` m, `depth` mm, `people`, people who `entered`, `bikes` at a port.
         time: when it was measured. observed_at: the same moment by the device's own clock, as in its payload.
         true: the truth at `time`; `reported` minus `true` is the sensor's part of an error.
     """

@@ -9,7 +9,8 @@ import msgspec
 import orjson
 
 PADDY, RIVER_GAUGE, PEOPLE_FLOW, RENTAL_BIKE = "paddy", "river-gauge", "people-flow", "rental-bike"
-KINDS = (PADDY, RIVER_GAUGE, PEOPLE_FLOW, RENTAL_BIKE)
+PEOPLE_CAMERA = "people-camera"
+KINDS = (PADDY, RIVER_GAUGE, PEOPLE_FLOW, PEOPLE_CAMERA, RENTAL_BIKE)
 _FRAME = struct.Struct(">hhhB")
 
 
@@ -79,6 +80,20 @@ def receiver_report(now: float, gateway_mac: str, seen: list[tuple[str, str, int
         f'{at}{kind}","mac":"{mac}","rssi":{rssi},"rawData":"02011A{mac[6:]}"}}' for kind, mac, rssi in seen
     ]
     return f"[{','.join(records)}]".encode()
+
+
+def camera_count(camera: str, since: float, now: float, entered: int, left: int) -> bytes:
+    """A counting camera: how many passed its line in either direction between two times."""
+    return orjson.dumps(
+        {"camera": camera, "from": timestamp(since), "to": timestamp(now), "in": entered, "out": left}
+    )
+
+
+def camera_count_2(camera: str, since: float, now: float, entered: int, left: int) -> bytes:
+    """As a later firmware sends it: both directions in one object, times in seconds since the epoch."""
+    return orjson.dumps(
+        {"camera": camera, "from": int(since), "to": int(now), "counts": {"in": entered, "out": left}}
+    )
 
 
 def bike_location(bike: str, now: float, place: tuple[float, float], speed_kmh: int, battery: int) -> bytes:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from machinami_simulators.city import City
-from machinami_simulators.devices import groups, sensors
+from machinami_simulators.devices import crowds, groups, riding, water
 from machinami_simulators.devices.delivery import Delivery
 from machinami_simulators.devices.faults import Faults
+from machinami_simulators.devices.site import Sensors, Site
 from machinami_simulators.geometry import Floats
 from machinami_simulators.physics.bikes import Bikes
 from machinami_simulators.physics.paddies import Paddies
@@ -49,7 +50,7 @@ class World:
     ) -> None:
         self.now = self.start = start = float(int(start))
         self.truth = truth or Truth()
-        seeds = iter(np.random.SeedSequence(seed).spawn(12))
+        seeds = iter(np.random.SeedSequence(seed).spawn(16))
         self.weather = _weather(city, scale, scenario, start, next(seeds))
         given = city, scale, self.weather
         self.rivers = Rivers(*given, self.truth, start)
@@ -58,13 +59,15 @@ class World:
         self.paddies = Paddies(*given, self.truth, start, next(seeds))
         self.people = People(*given, scenario, self.truth, start, next(seeds))
         self.bikes = Bikes(*given, scenario, self.truth, start, next(seeds))
-        site = sensors.Site(city, scale, scenario, self.weather, start)
-        self.sensors: tuple[sensors.Sensors, ...] = (
-            sensors.PaddySensors(site, self.paddies, next(seeds)),
-            sensors.RiverGauges(site, self.rivers, next(seeds)),
-            sensors.Receivers(site, self.people, next(seeds)),
-            sensors.BikeTrackers(site, self.bikes, next(seeds)),
-            sensors.PortStations(site, self.bikes),
+        site = Site(city, scale, scenario, self.weather, start)
+        self.sensors: tuple[Sensors, ...] = (
+            water.PaddySensors(site, self.paddies, next(seeds)),
+            water.RiverGauges(site, self.rivers, next(seeds)),
+            water.UnderpassGauges(site, self.underpasses, next(seeds)),
+            crowds.Receivers(site, self.people, next(seeds)),
+            crowds.Cameras(site, self.people, next(seeds)),
+            riding.BikeTrackers(site, self.bikes, next(seeds)),
+            riding.PortStations(site, self.bikes),
         )
         faults = [*scenario.faults, *dials]
         self._faults = Faults(faults, [each.group for each in self.sensors], self.truth, start, next(seeds))

@@ -86,6 +86,8 @@ class People:
         self.tally = Tally(scale.names([place.id for place in drawn]), self._each, truth, start)
         self._others = np.zeros(self._first.size)  # arrivals a minute from other places, smoothed
         self.time = start
+        self._doors = np.zeros((2, self._first.size))  # who came and who went, since the start
+        self._doors_before = self._doors
         self.here = self._at_start()
         self._coming = self.here.of(np.zeros(self.here.place.size, dtype=bool))
 
@@ -105,6 +107,10 @@ class People:
         there = (self.here.came <= now) & (self.here.leaves > now)
         return np.bincount(self.here.receiver[there], minlength=self._crowd.size)
 
+    def doors(self) -> tuple[Floats, Floats]:
+        """How many have come to each place and gone from it since the start, up to the last whole minute."""
+        return self._doors_before[0], self._doors_before[1]
+
     def advance(self, now: float) -> None:
         """Let time pass until it is at least `now`, and write the truth of stays and flows."""
         while self.time < now:
@@ -115,6 +121,7 @@ class People:
             self._coming = self._coming.of(~arrived)
             fresh = self._arrive(begin, joined)
             self.here = self.here.and_(joined).and_(fresh)
+            self._count_doors(begin)
             there = self.here.leaves > self.time
             self.tally.minute(self.time, self.here.place[there], self.here.visitor[there])
 
@@ -125,6 +132,15 @@ class People:
         period = ((at + offset) // _ADDRESS_LASTS).astype(np.uint64)
         address = _mix(key ^ _mix(period)) & np.uint64((1 << 48) - 1) & ~np.uint64(0x03 << 40)
         return np.where(key % np.uint64(_NO_PHONE) == 0, np.uint64(0), address | np.uint64(_RANDOM_ADDRESS))
+
+    def _count_doors(self, begin: float) -> None:
+        here = self.here
+        came, went = (
+            (here.came >= begin) & (here.came < self.time),
+            (here.leaves > begin) & (here.leaves <= self.time),
+        )
+        passed = [np.bincount(here.place[who], minlength=self._first.size) for who in (came, went)]
+        self._doors_before, self._doors = self._doors, self._doors + np.stack(passed)
 
     def _busy(self, now: float) -> Floats:
         """Share of its peak that each place of an island sees at this time of day."""

@@ -15,7 +15,7 @@ from typer import Typer
 from typer.testing import CliRunner
 from unit.connect.helpers import SECRET, message
 
-COUNTS = {"bikes": 200, "gauges": 60, "paddies": 300, "ports": 20, "receivers": 120}
+COUNTS = {"bikes": 200, "gauges": 65, "cameras": 8, "paddies": 300, "ports": 20, "receivers": 120}
 
 
 def read_all(connectors: dict[str, Connector], folder: Path) -> dict[str, list[Change]]:
@@ -47,4 +47,4 @@ def test_every_simulated_message_is_read() -> None:
         mapped = router.map(message(topic, payload.encode()))
         assert not mapped.rejections, line
         kinds[topic.split("/")[0]] += len(mapped.changes)
-    assert set(kinds) == {"v3", "ul", "minew", "owntracks", "gbfs"}
+    assert set(kinds) == {"v3", "ul", "minew", "camera", "owntracks", "gbfs"}

@@ -1,8 +1,12 @@
+import csv
+import math
 from collections import Counter
 
 import msgspec
 import pytest
 from machinami_simulators import city, plan
+from machinami_simulators.masters import write_masters
+from machinami_simulators.scale import SCALES
 from machinami_simulators.streets import StreetGraph
 from shapely import LineString, Point, union_all
 
@@ -115,3 +119,14 @@ def test_the_shortest_way_is_taken():
 def test_an_unknown_key_in_the_city_file_is_named():
     with pytest.raises(msgspec.ValidationError, match="heigth"):
         plan.read_plan('name_ja = "x"\nheigth = 3\n')
+
+
+def test_master_data_of_an_archipelago_names_each_island_and_its_place(namiki, tmp_path):
+    write_masters(namiki, tmp_path, SCALES["city"])
+    with (tmp_path / "gauges.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 14 * 65
+    here, there = rows["gauge-nami-01"], rows["i0001-gauge-nami-01"]
+    assert here["lat"] == there["lat"]
+    east = (float(there["lon"]) - float(here["lon"])) * 111_195 * math.cos(math.radians(30.5))
+    assert east == pytest.approx(12_000, abs=1)

@@ -45,7 +45,7 @@ def test_masters_are_those_of_the_contract(run, tmp_path):
         with path.open(encoding="utf-8", newline="") as file:
             files[path.stem] = list(csv.DictReader(file))
     assert {name: len(rows) for name, rows in files.items() if name != "basemap"} == {
-        "gauges": 60, "receivers": 120, "paddies": 300, "ports": 20, "bikes": 200
+        "gauges": 65, "receivers": 120, "cameras": 8, "paddies": 300, "ports": 20, "bikes": 200
     }  # fmt: skip
     assert set(files["gauges"][0]) == {
         "id", "name_ja", "name_en", "river", "lat", "lon", "standby_level_m", "caution_level_m",
@@ -102,7 +102,13 @@ def test_simulate_plays_for_so_many_minutes(run, broker, tmp_path):
     assert result.exit_code == 0, result.output
     rows = ledger_rows(tmp_path)
     assert f"sent {len(rows)}, acknowledged {len(rows)}" in result.output
-    assert {kind for kind, *_ in rows} == {"paddy", "river-gauge", "people-flow", "rental-bike"}
+    assert {kind for kind, *_ in rows} == {
+        "paddy",
+        "river-gauge",
+        "people-flow",
+        "people-camera",
+        "rental-bike",
+    }
     assert all(acknowledged for *_, acknowledged in rows)
 
 

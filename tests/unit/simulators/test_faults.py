@@ -120,7 +120,7 @@ def test_a_new_firmware_speaks_otherwise_for_every_kind(namiki):
     changed = defaultdict(set)
     for topic, payload in old.items():
         changed[topic.split("/")[0]].add(payload != new[topic])
-    assert set(changed) == {"v3", "ul", "minew", "owntracks", "gbfs"}
+    assert set(changed) == {"v3", "ul", "minew", "camera", "owntracks", "gbfs"}
     assert all(True in seen for seen in changed.values())
     assert b"|level|" in new[f"ul/namiki-river/{GAUGE}/attrs"]
 

@@ -55,8 +55,8 @@ def test_all_of_it_arrives_on_any_kind_of_line(broker, tmp_path, namiki, connect
         Sender("127.0.0.1", broker.port, ledger, window=window, line=line) as sender,
     ):
         result = simulation.run(world, clock, sender, Stop(), until=START + 30)
-        assert len(sender._connections) == (700 if connections == "each" else 3)
-    assert result.sent == result.acknowledged > 700
+        assert len(sender._connections) == (713 if connections == "each" else 3)
+    assert result.sent == result.acknowledged > 713
     wait_for(lambda: len(received.payloads) >= result.sent, "all messages")
     received.close()
     assert sorted(received.payloads) == sorted(
@@ -75,7 +75,12 @@ def test_quality_of_service_zero_is_promised_to_nobody(broker, tmp_path, namiki)
     ):
         clock = simulation.Clock(START, float("inf"))
         result = simulation.run(world, clock, sender, Stop(), until=START + 10)
-        wait_for(lambda: len(received.payloads) >= 700, "all messages")
+        wait_for(lambda: len(received.payloads) >= 713, "all messages")
     received.close()
-    assert result.sent == result.acknowledged == 700
-    assert {kind for kind, *_ in ledger_rows(tmp_path)} == {"paddy", "people-flow", "rental-bike"}
+    assert result.sent == result.acknowledged == 713
+    assert {kind for kind, *_ in ledger_rows(tmp_path)} == {
+        "paddy",
+        "people-flow",
+        "people-camera",
+        "rental-bike",
+    }

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 from machinami_simulators import wire
-from machinami_simulators.truth import Dwell, Flow, Presence
+from machinami_simulators.truth import Dwell, Flow, Presence, Reading
 from unit.simulators.test_world import START, make, play
 from unit.simulators.truths import Remembered
 
@@ -107,6 +107,23 @@ def test_staff_never_leave(namiki):
     staff = [_addresses(play(world, 60), "iBeacon") for _ in range(2)]
     assert len(staff[0]) == 240
     assert staff[0] == staff[1]
+
+
+def test_a_camera_counts_about_as_many_as_come_and_go(namiki):
+    truth = Remembered()
+    counts = [
+        json.loads(message.payload)
+        for message in play(make(namiki, truth=truth), 3600)
+        if message.topic == "camera/namiki/camera-namiki-station/count"
+    ]
+    spans = [datetime.fromisoformat(c["to"]) - datetime.fromisoformat(c["from"]) for c in counts]
+    assert {span.total_seconds() for span in spans[2:]} == {300.0}
+    rows = [row for row in truth.of(Reading) if row.device == "camera-namiki-station"]
+    assert [row.reported for row in rows] == [count["in"] for count in counts]
+    entered, seen = sum(row.true for row in rows), sum(row.reported for row in rows)
+    assert entered > 1000
+    assert 0.7 * entered < seen < entered
+    assert sum(count["out"] for count in counts) == pytest.approx(seen, rel=0.3)
 
 
 def _addresses(messages, kind="Unknown"):

@@ -111,6 +111,19 @@ def test_a_typhoon_floods_underpasses_and_fills_shelters(namiki, typhoon):
     )
 
 
+def test_an_underpass_gauge_reports_the_water_on_the_road(namiki):
+    world = make(namiki, "typhoon")
+    world.skip_to(START + 15 * 3600)
+    depths = dict(zip(world.underpasses.names, world.underpasses.depth.tolist(), strict=True))
+    said = {
+        message.topic.split("/")[2]: float(message.payload.split(b"|")[2])
+        for message in play(world, 60)
+        if "underpass" in message.topic
+    }
+    assert max(depths.values()) > 0.3
+    assert said == pytest.approx(depths, abs=0.03)
+
+
 def test_the_sea_rises_and_falls_twice_a_day_and_reaches_only_the_mouth(namiki):
     sea = np.array([rivers.tide(START + 600 * k) for k in range(6 * 24 * 28)])
     highs = ((sea[1:-1] > sea[:-2]) & (sea[1:-1] > sea[2:])).sum()
