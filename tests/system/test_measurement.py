@@ -132,7 +132,7 @@ def test_a_worker_killed_in_mid_replay_loses_and_doubles_nothing(
 
 
 def test_all_four_kinds_come_by_api_with_their_history(simulated: RunningCity) -> None:
-    counts = {"AgriParcelRecord": 300, "FloodMonitoring": 60, "CrowdFlowObserved": 120, "Vehicle": 200}
+    counts = {"AgriParcelRecord": 300, "FloodMonitoring": 65, "CrowdFlowObserved": 120, "Vehicle": 200}
     for kind, count in counts.items():
 
         def all_there(kind: str = kind, count: int = count) -> bool:
