@@ -48,10 +48,15 @@ def port(_device, payload):
     return moment(station["last_reported"]), {"availableBikeNumber": station["num_bikes_available"]}
 
 
+def camera(_device, payload):
+    count = json.loads(payload)
+    return count["to"], {"peopleCountTowards": count["in"], "peopleCountAway": count["out"]}
+
+
 READ = {
     "v3": ("AgriParcelRecord", 3, paddy), "ul": ("FloodMonitoring", 2, gauge),
     "minew": ("CrowdFlowObserved", 2, receiver), "owntracks": ("Vehicle", 2, bike),
-    "gbfs": ("BikeHireDockingStation", 3, port),
+    "gbfs": ("BikeHireDockingStation", 3, port), "camera": ("ItemFlowObserved", 2, camera),
 }  # fmt: skip
 
 

