@@ -49,11 +49,15 @@ class Operation(StrEnum):
     MERGE = "merge"  # upsert, instance by instance; creates what is not there
     APPEND = "append"  # 5.6.3: entity must exist; adds and overwrites attributes
     APPEND_ONLY = "appendOnly"  # 5.6.3 with noOverwrite
-    UPDATE = "update"  # 5.6.2: entity must exist; only attributes that exist
+    UPDATE = "update"  # 5.6.2: as append; NGSI-LD Nulls delete, and a scope is only changed, never added
     PATCH = "patch"  # 5.6.4: members of instances that exist; a member that is NGSI-LD Null goes
+    MERGE_PATCH = "mergePatch"  # 5.6.17: to any depth; what is NGSI-LD Null goes
+    REPLACE_ATTRIBUTE = "replaceAttribute"  # 5.6.19: instances that exist, whole
     REPLACE = "replace"  # 5.6.18: entity must exist; the whole entity
+    UPSERT = "upsert"  # 5.6.8: the whole entity, new or in place of the one there is
     DELETE = "delete"  # 5.6.6
-    # 5.6.5: `{name: []}` all instances, `{name: [{"datasetId": …}]}` one, `{name: [{}]}` the default one
+    # 5.6.5: `{name: []}` all instances, `{name: [{"datasetId": …}]}` one, `{name: [{}]}` the default one; a
+    # scope that is NGSI-LD Null goes
     DELETE_ATTRIBUTE = "deleteAttribute"
 
 
@@ -61,6 +65,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One wish about one entity; what every door (MQTT, HTTP, another city) hands to the linkage layer.
 
     Attributes:
+        scope: None leaves it as it is; a single NGSI-LD Null takes it away.
         only_newer: an instance replaces the current one only if its ``observedAt`` is not older; history is
             written in any case. Set by connectors, whose messages may come late or out of order.
     """

@@ -170,13 +170,19 @@ def test_these_need_an_entity_that_is_there(linkage: Linkage, operation: Operati
     assert isinstance(linkage.apply([change(level(1.0), operation=operation)])[0], NotFound)
 
 
-def test_update_leaves_attributes_that_are_not_there(linkage: Linkage) -> None:
+def test_update_adds_attributes_that_are_not_there_but_no_scope(linkage: Linkage) -> None:
     linkage.apply([change(level(1.0))])
     outcome = linkage.apply(
-        [change(operation=Operation.UPDATE, attributes={LEVEL: [level(2.0)], "urn:new": [level(1)]})]
+        [
+            change(
+                operation=Operation.UPDATE,
+                attributes={LEVEL: [level(2.0)], "urn:new": [level(1)]},
+                scope=("/a",),
+            )
+        ]
     )[0]
-    assert outcome.updated == (LEVEL,)  # type: ignore[union-attr] # an Outcome
-    assert set(outcome.not_updated) == {"urn:new"}  # type: ignore[union-attr] # an Outcome
+    assert outcome.updated == (LEVEL, "urn:new")  # type: ignore[union-attr] # an Outcome
+    assert set(outcome.not_updated) == {"scope"}  # type: ignore[union-attr] # an Outcome
 
 
 def test_instances_are_told_apart_by_dataset(linkage: Linkage, engine: Engine) -> None:

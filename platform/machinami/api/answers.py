@@ -96,14 +96,13 @@ def raised(outcome: Outcome | MachinamiError) -> Outcome:
     return outcome
 
 
-def update_result(outcomes: Sequence[Outcome]) -> Response:
+def update_result(outcome: Outcome) -> Response:
     """204, or 207 with what was left alone (UpdateResult, clause 5.2.18; names are expanded there)."""
-    left = {name: reason for outcome in outcomes for name, reason in outcome.not_updated.items()}
+    left = outcome.not_updated
     if not left:
         return no_content()
-    updated = [name for outcome in outcomes for name in outcome.updated]
     reasons = [{"attributeName": name, "reason": reason} for name, reason in left.items()]
-    body = {"updated": updated, "notUpdated": reasons}
+    body = {"updated": outcome.updated, "notUpdated": reasons}
     return Response(orjson.dumps(body), 207, media_type=negotiation.JSON)
 
 

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from machinami.api import (
+    attributes,
     batches,
     city,
     contexts,
@@ -34,8 +35,9 @@ from machinami.api.endpoint import Endpoint, Handler, handler
 from machinami.api.metrics import PATH as METRICS
 from machinami.api.metrics import metered, metrics
 from machinami.api.pending import resource as pending
-from machinami.api.problems import http_response, unexpected_response
+from machinami.api.problems import http_response, problem_response, unexpected_response
 from machinami.api.services import Services
+from machinami.errors import BadRequestData
 from machinami.settings import Settings
 from machinami.store.engine import Engine
 
@@ -43,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 RESOURCES = (
     entities.resource,
+    attributes.resource,
     batches.resource,
     temporal.resource,
     evolution.resource,
@@ -56,6 +59,8 @@ RESOURCES = (
 ENDPOINTS: tuple[Endpoint, ...] = tuple(each for resource in RESOURCES for each in resource.endpoints)
 APPS = "machinami.apps"
 _ROOT = "/ngsi-ld/v1/"
+_OF_ONE_ENTITY = {("PUT", f"{_ROOT}entities"), ("PATCH", f"{_ROOT}entities")}
+"""What needs an entity: an absent id is bad data there (clauses 5.6.17 and 5.6.18), not a wrong method."""
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
@@ -154,7 +159,9 @@ def by_path(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
 def _refuse_other_methods(app: FastAPI, path: str, allowed: list[str]) -> None:
     """The path itself says 405, before another one that fits, or the pages below ``/``, are looked at."""
 
-    async def refuse(_: Request) -> Response:
+    async def refuse(request: Request) -> Response:
+        if (request.method, path) in _OF_ONE_ENTITY:
+            return problem_response(BadRequestData("the path names no entity", field="entityId"))
         raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
 
     app.router.add_route(path, refuse, methods=_METHODS, include_in_schema=False)

@@ -1,10 +1,9 @@
 """Resources entityOperations/… (clauses 6.14 to 6.17, 6.23): many entities, each with its result."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import orjson
-from msgspec.structs import replace
 from starlette.responses import Response
 
 from machinami.api import parameters
@@ -17,10 +16,10 @@ from machinami.api.linked import check_depth, read_join
 from machinami.api.negotiation import JSON
 from machinami.api.selections import read_query, read_selection
 from machinami.api.shapes import as_object
-from machinami.api.writing import entity_change, fragment_changes
-from machinami.errors import AlreadyExists, BadRequestData, MachinamiError, NotFound, Unavailable
+from machinami.api.writing import entity_change, fragment_change, merge_change
+from machinami.errors import BadRequestData, MachinamiError
 from machinami.linkage import read
-from machinami.model import Change, Operation, Outcome
+from machinami.model import Change, Entity, Operation, Outcome
 from machinami.ngsild.terms import check_uri
 
 resource = Resource("Batch operations")
@@ -52,9 +51,8 @@ def create_entities(call: Call) -> Response:
 def upsert_entities(call: Call) -> Response:
     """Batch Entity Upsert: existing ones are replaced, or with options=update updated."""
     words = read_options(call, ("update", "replace", "keyValues", "simplified", "normalized", "concise"))
-    if "update" in words:
-        return _answer(_each(call, lambda document: _whole(call, document, Operation.MERGE)))
-    return _answer(_upserted(call))
+    operation = Operation.MERGE if "update" in words else Operation.UPSERT
+    return _answer(_each(call, lambda document: _whole(call, document, operation)))
 
 
 @resource.endpoint(
@@ -81,9 +79,8 @@ def update_entities(call: Call) -> Response:
 def delete_entities(call: Call) -> Response:
     """Batch Entity Delete: the body is an array of entity ids."""
 
-    def deletion(identifier: Any) -> list[Change]:
-        checked = check_uri(identifier, "body")
-        return [Change(entity_id=checked, operation=Operation.DELETE, tenant=call.tenant)]
+    def deletion(identifier: Any) -> Change:
+        return Change(entity_id=check_uri(identifier, "body"), operation=Operation.DELETE)
 
     return _answer(_each(call, deletion))
 
@@ -108,73 +105,58 @@ def query_entities_by_post(call: Call) -> Response:
     )
 
 
-resource.pending("POST", "/entityOperations/merge", "5.6.20, 6.31.3.1", "Batch Entity Merge")
+@resource.endpoint(
+    "POST",
+    "/entityOperations/merge",
+    clause="5.6.20, 6.31.3.1",
+    parameters=_PARAMETERS,
+    answers=_ANSWERS,
+)
+def merge_entities(call: Call) -> Response:
+    """Batch Entity Merge: to any depth; what is urn:ngsi-ld:null goes."""
+    found = read.retrieve_entities(
+        call.services.engine, call.tenant, [_id_of(each) for each in call.documents()]
+    )
+    there = {entity.id: entity for entity in found}
+    return _answer(_each(call, lambda document: _merge(call, document, there)))
 
 
-def _whole(call: Call, document: Any, operation: Operation) -> list[Change]:
-    return [entity_change(call, call.plain(document, "body"), call.context_of(document), operation)]
+def _whole(call: Call, document: Any, operation: Operation) -> Change:
+    return entity_change(call, call.plain(document, "body"), call.context_of(document), operation)
 
 
-def _part(call: Call, document: Any, operation: Operation) -> list[Change]:
+def _part(call: Call, document: Any, operation: Operation) -> Change:
     plain = call.plain(document, "body")
-    return fragment_changes(
+    return fragment_change(
         call, check_uri(plain.get("id"), "id"), plain, call.context_of(document), operation
     )
 
 
-def _each(call: Call, read_changes: Callable[[Any], list[Change]]) -> list[Result]:
-    """Apply each member of the batch; those that can be read share a transaction."""
+def _merge(call: Call, document: Any, there: Mapping[str, Entity]) -> Change:
+    plain = call.plain(document, "body")
+    entity_id = check_uri(plain.get("id"), "id")
+    entity = there.get(entity_id) or Entity(id=entity_id, types=(), attributes={})  # refused when applied
+    return merge_change(call, plain, call.context_of(document), entity)
+
+
+def _each(call: Call, read_change: Callable[[Any], Change]) -> list[Result]:
+    """Apply each member of the batch in order; those that can be read share a transaction."""
     results: list[Result] = []
     changes: list[Change] = []
     for document in call.documents():
         try:
-            changes += read_changes(document)
+            changes.append(read_change(document))
         except MachinamiError as error:
             results.append((_id_of(document), error))
-    return results + _applied(call, changes)
-
-
-def _applied(call: Call, changes: Sequence[Change]) -> list[Result]:
-    if not changes:
-        return []
-    outcomes = call.services.linkage.apply(changes)
-    return [(change.entity_id, outcome) for change, outcome in zip(changes, outcomes, strict=True)]
-
-
-def _upserted(call: Call) -> list[Result]:
-    """Create what is new and replace the rest; where another writer came between, try again."""
-    whole: dict[str, Change] = {}
-
-    def note(document: Any) -> list[Change]:
-        change = _whole(call, document, Operation.CREATE)[0]
-        whole[change.entity_id] = change  # the last of two with one id counts
-        return []
-
-    results = _each(call, note)
-    waiting = list(whole.values())
-    for operation in (Operation.CREATE, Operation.REPLACE, Operation.CREATE):
-        tried = _applied(call, [replace(change, operation=operation) for change in waiting])
-        done, left = _sorted_out(tried)
-        results += done
-        waiting = [whole[identifier] for identifier in left]
-    return results + [
-        (change.entity_id, Unavailable("others write this entity", cure="Try again")) for change in waiting
-    ]
-
-
-def _sorted_out(tried: Sequence[Result]) -> tuple[list[Result], list[str]]:
-    """Results that stand, and ids to try again with the other operation."""
-    again = [identifier for identifier, outcome in tried if isinstance(outcome, AlreadyExists | NotFound)]
-    return [result for result in tried if result[0] not in set(again)], again
+    outcomes = call.apply(changes)
+    return results + [(change.entity_id, outcome) for change, outcome in zip(changes, outcomes, strict=True)]
 
 
 def _answer(results: Sequence[Result], *, created: bool = False) -> Response:
     """201 with the ids of new entities, 204 where there are none, 207 where one failed (6.15.3.1)."""
     failed = [(identifier, error) for identifier, outcome in results for error in _errors(outcome)]
-    unhappy = {identifier for identifier, _ in failed}
     if failed:
-        succeeded = dict.fromkeys(identifier for identifier, _ in results if identifier not in unhappy)
-        return batch_result(list(succeeded), failed)
+        return batch_result([identifier for identifier, outcome in results if not _errors(outcome)], failed)
     new = [identifier for identifier, outcome in results if isinstance(outcome, Outcome) and outcome.created]
     if not (new or created):
         return no_content()

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
@@ -12,7 +13,8 @@ from machinami.api import negotiation
 from machinami.api.parameters import Arguments
 from machinami.api.services import Services
 from machinami.api.shapes import as_array, as_object, is_source
-from machinami.errors import BadRequestData, InvalidRequest
+from machinami.errors import BadRequestData, InvalidRequest, MachinamiError
+from machinami.model import Change, Outcome
 from machinami.ngsild.context import Context, Source
 from machinami.ngsild.terms import check_uri
 
@@ -79,17 +81,23 @@ class Call:
             BadRequestData: both, or not where it belongs.
             ContextUnavailable: it cannot be had.
         """
-        link = negotiation.linked_context(self.headers)
         if self.media != negotiation.JSON_LD:
-            return self.services.contexts.resolve(link)
-        if link:
+            return self.services.contexts.resolve(negotiation.linked_context(self.headers))
+        return self._own_context(self.json)
+
+    def _own_context(self, document: Any) -> Context:
+        """The @context of a JSON-LD body, or of a member of it."""
+        self._refuse_link()
+        return self.services.contexts.resolve(self._embedded(document))
+
+    def _refuse_link(self) -> None:
+        if link := negotiation.linked_context(self.headers):
             raise BadRequestData(
                 "a JSON-LD body carries its own @context",
                 field="Link",
                 value=link,
                 cure="Drop the Link header, or send application/json",
             )
-        return self.services.contexts.resolve(self._embedded(self.json))
 
     @cached_property
     def json(self) -> Any:
@@ -105,6 +113,12 @@ class Call:
                 f"the body is not JSON: {error}", field="body", cure="Send JSON in UTF-8"
             ) from None
 
+    def apply(self, changes: Sequence[Change]) -> Sequence[Outcome | MachinamiError]:
+        """Apply changes in the tenant of the request, in one transaction; see `Linkage.commit`."""
+        if not changes:
+            return ()
+        return self.services.linkage.apply([replace(change, tenant=self.tenant) for change in changes])
+
     def document(self) -> dict[str, Any]:
         """The body as a JSON object, without its @context.
 
@@ -117,12 +131,14 @@ class Call:
         """The body as a JSON array (batch operations).
 
         Raises:
-            BadRequestData: it is none, it is empty, or it is too long.
+            BadRequestData: none, empty, too long, with a null, or JSON-LD with a Link header.
         """
+        if self.media == negotiation.JSON_LD:
+            self._refuse_link()
         found = as_array(self.json)
-        if not 0 < len(found) <= MAX_BATCH:
+        if not 0 < len(found) <= MAX_BATCH or None in found:
             raise BadRequestData(
-                f"a batch is an array of 1 to {MAX_BATCH} members",
+                f"a batch is an array of 1 to {MAX_BATCH} members, none of them null",
                 field="body",
                 cure="Send a JSON array, in parts",
             )
@@ -132,12 +148,12 @@ class Call:
         """The @context of one member of a batch: its own if the body is JSON-LD, else that of the request."""
         if self.media != negotiation.JSON_LD:
             return self.context
-        return self.services.contexts.resolve(self._embedded(document))
+        return self._own_context(document)
 
     def plain(self, document: Any, field: str) -> dict[str, Any]:
         """A JSON object without its @context."""
         if not isinstance(document, dict):
-            raise BadRequestData(f"{field} is not a JSON object", field=field, cure="Send a JSON object")
+            raise InvalidRequest(f"{field} is not a JSON object", field=field, cure="Send a JSON object")
         found = as_object(document)
         if "@context" not in found:
             return found

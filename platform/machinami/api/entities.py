@@ -1,4 +1,4 @@
-"""Resources entities/, entities/{entityId}, …/attrs/ and …/attrs/{attrId} (clauses 6.4 to 6.7)."""
+"""Resources entities/ and entities/{entityId} (clauses 6.4 and 6.5)."""
 
 from starlette.responses import Response
 
@@ -12,22 +12,21 @@ from machinami.api.answers import (
     raised,
     read_page,
     respond,
-    update_result,
 )
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
-from machinami.api.forms import Form, nothing_left, read_form, read_options
+from machinami.api.forms import Form, nothing_left, read_form
 from machinami.api.linked import check_depth, joined, read_join
 from machinami.api.negotiation import GEO_JSON
+from machinami.api.purging import narrow_purge, read_projection
 from machinami.api.selections import read_selection
-from machinami.api.writing import delete_change, entity_change, fragment_changes
-from machinami.errors import BadRequestData, NotFound
+from machinami.api.writing import entity_change, merge_change
+from machinami.errors import BadRequestData
 from machinami.linkage import read
+from machinami.linkage.purging import purge
 from machinami.linkage.read import Found, Page
 from machinami.linkage.types import has_types, parse_types
-from machinami.model import Change, Entity, Instance, Operation
-from machinami.ngsild.documents import read_attribute
-from machinami.ngsild.terms import DEFAULT_INSTANCE
+from machinami.model import Change, Entity, Operation
 
 resource = Resource("Entities")
 
@@ -42,7 +41,7 @@ resource = Resource("Entities")
 def create_entity(call: Call) -> Response:
     """Create Entity."""
     change = entity_change(call, call.document(), call.context, Operation.CREATE)
-    raised(call.services.linkage.apply([change])[0])
+    raised(call.apply([change])[0])
     return created(place_of(change.entity_id))
 
 
@@ -72,79 +71,6 @@ def entities_answer(call: Call, form: Form, found: Found, page: Page) -> Respons
 
 
 @resource.endpoint(
-    "POST",
-    "/entities/{entityId:path}/attrs",
-    clause="5.6.3, 6.6.3.1",
-    parameters=(*parameters.WRITE, "options"),
-    answers={204: "Appended", 207: "Some were left alone", 404: "No such entity"},
-)
-def append_attributes(call: Call) -> Response:
-    """Append Attributes to Entity; options=noOverwrite leaves existing ones alone."""
-    words = read_options(call, ("noOverwrite",))
-    operation = Operation.APPEND_ONLY if "noOverwrite" in words else Operation.APPEND
-    return _write_fragment(call, operation)
-
-
-@resource.endpoint(
-    "PATCH",
-    "/entities/{entityId:path}/attrs",
-    clause="5.6.2, 6.6.3.2",
-    parameters=parameters.WRITE,
-    answers={204: "Updated", 207: "Some were left alone", 404: "No such entity"},
-)
-def update_attributes(call: Call) -> Response:
-    """Update Attributes of an Entity."""
-    return _write_fragment(call, Operation.UPDATE)
-
-
-@resource.endpoint(
-    "PATCH",
-    "/entities/{entityId:path}/attrs/{attrId:path}",
-    clause="5.6.4, 6.7.3.1",
-    parameters=parameters.WRITE,
-    answers={204: "Updated", 404: "No such entity or attribute"},
-)
-def update_attribute(call: Call) -> Response:
-    """Partial Attribute update: the members given replace those that are there."""
-    fragments = read_attribute(call.path["attrId"], call.document(), call.context, partial=True)
-    entity, name = _named_attribute(call)
-    return _write_attribute(call, entity, name, fragments, Operation.PATCH)
-
-
-@resource.endpoint(
-    "PUT",
-    "/entities/{entityId:path}/attrs/{attrId:path}",
-    clause="5.6.19, 6.7.3.3",
-    parameters=parameters.WRITE,
-    answers={204: "Replaced", 404: "No such entity or attribute"},
-)
-def replace_attribute(call: Call) -> Response:
-    """Attribute replacement."""
-    instances = read_attribute(call.path["attrId"], call.document(), call.context)
-    entity, name = _named_attribute(call)
-    return _write_attribute(call, entity, name, instances)
-
-
-@resource.endpoint(
-    "DELETE",
-    "/entities/{entityId:path}/attrs/{attrId:path}",
-    clause="5.6.5, 6.7.3.2",
-    parameters=(*parameters.WRITE, "datasetId", "deleteAll"),
-    answers={204: "Deleted", 404: "No such entity or attribute"},
-)
-def delete_attribute(call: Call) -> Response:
-    """Delete Attribute: its default instance, that of datasetId, or with deleteAll=true every one."""
-    entity, name = _named_attribute(call)
-    datasets = call.arguments.names("datasetId")
-    instances = [
-        {} if dataset == DEFAULT_INSTANCE else {"datasetId": dataset} for dataset in datasets or ["@none"]
-    ]
-    removed = {name: [] if call.arguments.flag("deleteAll") else instances}
-    raised(call.services.linkage.apply([delete_change(call, entity.id, removed)])[0])
-    return no_content()
-
-
-@resource.endpoint(
     "GET",
     "/entities/{entityId:path}",
     clause="5.7.1, 6.5.3.1",
@@ -155,7 +81,7 @@ def delete_attribute(call: Call) -> Response:
 )
 def retrieve_entity(call: Call) -> Response:
     """Retrieve Entity."""
-    form, join, entity = read_form(call), read_join(call.arguments), _target(call)
+    form, join, entity = read_form(call), read_join(call.arguments), target(call)
     check_depth(join, form)
     if form.needed and entity.attributes.keys().isdisjoint(form.needed):
         raise nothing_left(entity.id)
@@ -176,12 +102,12 @@ def retrieve_entity(call: Call) -> Response:
 )
 def replace_entity(call: Call) -> Response:
     """Entity replacement."""
-    document, entity = call.document(), _target(call)
+    document, entity = call.document(), target(call)
     types = [call.context.compact(name) for name in entity.types]
     document = {"id": entity.id, "type": types, **document}
     change = entity_change(call, document, call.context, Operation.REPLACE)
     check_same_id(change.entity_id, entity.id)
-    raised(call.services.linkage.apply([change])[0])
+    raised(call.apply([change])[0])
     return no_content()
 
 
@@ -194,14 +120,39 @@ def replace_entity(call: Call) -> Response:
 )
 def delete_entity(call: Call) -> Response:
     """Delete Entity."""
-    entity_id = _target(call).id if "type" in call.arguments else call.identifier("entityId")
-    change = Change(entity_id=entity_id, operation=Operation.DELETE, tenant=call.tenant)
-    raised(call.services.linkage.apply([change])[0])
+    entity_id = target(call).id if "type" in call.arguments else call.identifier("entityId")
+    raised(call.apply([Change(entity_id=entity_id, operation=Operation.DELETE)])[0])
     return no_content()
 
 
-resource.pending("PATCH", "/entities/{entityId:path}", "5.6.17, 6.5.3.4", "Merge Entity")
-resource.pending("DELETE", "/entities", "5.6.21, 6.4.3.3", "Purge Entities")
+@resource.endpoint(
+    "PATCH",
+    "/entities/{entityId:path}",
+    clause="5.6.17, 6.5.3.4",
+    parameters=(*parameters.WRITE, "options", "format", "lang", "observedAt"),
+    answers={204: "Merged", 404: "No such entity"},
+)
+def merge_entity(call: Call) -> Response:
+    """Merge Entity: to any depth; what is urn:ngsi-ld:null goes."""
+    change = merge_change(call, call.document(), call.context, target(call))
+    raised(call.apply([change])[0])
+    return no_content()
+
+
+@resource.endpoint(
+    "DELETE",
+    "/entities",
+    clause="5.6.21, 6.4.3.3",
+    parameters=parameters.PURGE,
+    answers={204: "Deleted"},
+)
+def purge_entities(call: Call) -> Response:
+    """Purge Entities: delete those that a query finds, or with drop or keep only attributes of them."""
+    projection = read_projection(call)
+    narrow_purge(call.arguments)
+    selection = read_selection(call, [call.context.expand(name) for name in call.arguments.names("attrs")])
+    purge(call.services.linkage, call.services.engine, call.tenant, selection, projection)
+    return no_content()
 
 
 def check_same_id(given: str, path: str) -> None:
@@ -216,7 +167,7 @@ def check_same_id(given: str, path: str) -> None:
         )
 
 
-def _target(call: Call) -> Entity:
+def target(call: Call) -> Entity:
     """The entity that the path names, if it has the types that the parameter ``type`` selects."""
     entity = read.retrieve_entity(call.services.engine, call.tenant, call.identifier("entityId"))
     selected = (
@@ -225,28 +176,3 @@ def _target(call: Call) -> Entity:
     if not has_types(entity.types, selected):
         raise read.entity_not_found(entity.id, call.tenant)
     return entity
-
-
-def _named_attribute(call: Call) -> tuple[Entity, str]:
-    entity, name = _target(call), call.context.expand(call.path["attrId"])
-    if name not in entity.attributes:
-        raise NotFound(f"{entity.id} has no attribute {call.path['attrId']}", field="attrId", value=name)
-    return entity, name
-
-
-def _write_attribute(
-    call: Call, entity: Entity, name: str, instances: list[Instance], operation: Operation = Operation.UPDATE
-) -> Response:
-    change = Change(
-        entity_id=entity.id, operation=operation, attributes={name: instances}, tenant=call.tenant
-    )
-    outcome = raised(call.services.linkage.apply([change])[0])
-    if outcome.not_updated:  # removed since it was read
-        raise NotFound(f"{entity.id} has no attribute {call.path['attrId']}", field="attrId", value=name)
-    return no_content()
-
-
-def _write_fragment(call: Call, operation: Operation) -> Response:
-    entity_id = _target(call).id if "type" in call.arguments else call.identifier("entityId")
-    changes = fragment_changes(call, entity_id, call.document(), call.context, operation)
-    return update_result([raised(outcome) for outcome in call.services.linkage.apply(changes)])

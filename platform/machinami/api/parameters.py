@@ -149,6 +149,7 @@ AGGREGATION = ("aggrMethods", "aggrPeriodDuration")
 RETRIEVE_ENTITY = (*PROJECTION, *REPRESENTATION, *LINKED, "local", "type")
 RETRIEVE_ENTITY_PENDING = MAPPED
 FILTER = ("q", "csf", "scopeQ", *COERCION, *GEO_QUERY)
+PURGE = ("type", "id", "idPattern", "attrs", *FILTER, "drop", "keep", "local")
 QUERY_ENTITIES = (
     "type", "id", "idPattern", *FILTER, *PROJECTION, *PAGE, *REPRESENTATION, *ORDER, *LINKED, "local"
 )  # fmt: skip

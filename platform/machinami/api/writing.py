@@ -1,15 +1,21 @@
 """Documents of requests become changes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from machinami.api.call import Call
 from machinami.api.forms import REPRESENTATIONS, read_options
 from machinami.errors import BadRequestData
-from machinami.model import Attributes, Change, Instance, Operation
+from machinami.model import Change, Entity, Operation
 from machinami.ngsild.context import Context
 from machinami.ngsild.documents import read_entity, read_fragment
+from machinami.ngsild.merging import Common, adapted
 from machinami.ngsild.render import Representation
-from machinami.ngsild.terms import is_null
+from machinami.ngsild.times import clean_time
+from machinami.ngsild.values import check_language
+
+NULLABLE = frozenset({Operation.UPDATE, Operation.MERGE_PATCH})
+"""Operations whose fragments may delete by NGSI-LD Null (clauses 5.6.2 and 5.6.17)."""
 
 
 def entity_change(call: Call, document: dict[str, Any], context: Context, operation: Operation) -> Change:
@@ -25,14 +31,13 @@ def entity_change(call: Call, document: dict[str, Any], context: Context, operat
         types=entity.types,
         attributes=entity.attributes,
         scope=entity.scope or None,
-        tenant=call.tenant,
     )
 
 
-def fragment_changes(
-    call: Call, entity_id: str, document: dict[str, Any], context: Context, operation: Operation
-) -> list[Change]:
-    """Changes from part of an entity: one writes, a second removes NGSI-LD Nulls (clause 4.5.0).
+def fragment_change(
+    call: Call, entity_id: str, document: Mapping[str, Any], context: Context, operation: Operation
+) -> Change:
+    """A change from part of an entity.
 
     Raises:
         BadRequestData: it breaks a rule of the standard, or is about another entity.
@@ -44,44 +49,37 @@ def fragment_changes(
             value=document["id"],
             cure="Leave out id, or mend it",
         )
-    types, scope, attributes = read_fragment(document, context, simplified=is_simplified(call))
-    written, removed = _split(attributes)
-    writing = Change(
-        entity_id=entity_id,
-        operation=operation,
-        types=types or (),
-        attributes=written,
-        scope=scope,
-        tenant=call.tenant,
+    types, scope, attributes = read_fragment(
+        document,
+        context,
+        simplified=is_simplified(call),
+        nulls=operation in NULLABLE,
+        deep=operation is Operation.MERGE_PATCH,
     )
-    return [writing, delete_change(call, entity_id, removed)] if removed else [writing]
+    return Change(
+        entity_id=entity_id, operation=operation, types=types or (), attributes=attributes, scope=scope
+    )
 
 
-def delete_change(call: Call, entity_id: str, attributes: Attributes) -> Change:
-    """The removal of attributes; an empty list of instances means all of them."""
-    operation = Operation.DELETE_ATTRIBUTE
-    return Change(entity_id=entity_id, operation=operation, attributes=attributes, tenant=call.tenant)
+def merge_change(call: Call, document: Mapping[str, Any], context: Context, entity: Entity) -> Change:
+    """A merge patch (clause 5.6.17) of an entity as it is now: its kinds of attributes are kept.
+
+    Raises:
+        BadRequestData: it breaks a rule of the standard, or is about another entity.
+    """
+    arguments = call.arguments
+    common = Common(
+        simplified=is_simplified(call),
+        lang=check_language(arguments["lang"], "lang") if "lang" in arguments else "",
+        observed_at=clean_time(arguments["observedAt"], "observedAt") if "observedAt" in arguments else "",
+    )
+    document = adapted(document, entity.attributes, context, common)
+    return fragment_change(call, entity.id, document, context, Operation.MERGE_PATCH)
 
 
 def is_simplified(call: Call) -> bool:
-    """Whether the body is said to be in the simplified representation."""
+    """Whether the body is said to be in the simplified representation; format counts before options."""
     words = read_options(call, (*REPRESENTATIONS, "noOverwrite", "update", "replace"))
-    given = [
-        call.arguments.one_of("format", REPRESENTATIONS, None),
-        *(REPRESENTATIONS.get(word) for word in words),
-    ]
-    return Representation.SIMPLIFIED in given
-
-
-def _split(attributes: Attributes) -> tuple[Attributes, Attributes]:
-    written: Attributes = {}
-    removed: Attributes = {}
-    for name, instances in attributes.items():
-        for instance in instances:
-            home = removed if is_null(instance) else written
-            home.setdefault(name, []).append(_bare(instance) if home is removed else instance)
-    return written, removed
-
-
-def _bare(instance: Instance) -> Instance:
-    return {"datasetId": instance["datasetId"]} if "datasetId" in instance else {}
+    given = [REPRESENTATIONS[word] for word in words if word in REPRESENTATIONS]
+    default = Representation.SIMPLIFIED if Representation.SIMPLIFIED in given else None
+    return call.arguments.one_of("format", REPRESENTATIONS, default) is Representation.SIMPLIFIED

@@ -18,7 +18,10 @@ from machinami.model import (
     Outcome,
     format_time,
 )
-from machinami.ngsild.terms import null_content
+from machinami.ngsild.terms import NGSI_NULL, null_content
+
+NO_SCOPE = (NGSI_NULL,)
+"""The scope of a change that takes the scope away."""
 
 _STAMPS = frozenset({"createdAt", "modifiedAt"})
 
@@ -73,7 +76,7 @@ class Draft:
         """Something else happens to this entity in the batch: order matters, so all goes one way."""
         measured, self.measured, self._measures = self.measured, [], None
         for item in measured:
-            self.write(item.attributes, item.attributes, only_newer=True)
+            self.write(item.attributes, only_newer=True)
 
     def _settle(self) -> None:
         """Make the newest measurement current."""
@@ -93,7 +96,7 @@ class Draft:
         created = not self.exists
         self.exists = True
         self.describe(change)
-        self.write(change.attributes, change.attributes, only_newer=change.only_newer)
+        self.write(change.attributes, only_newer=change.only_newer)
         return Outcome(entity_id=change.entity_id, created=created, updated=tuple(change.attributes))
 
     def describe(self, change: Change) -> None:
@@ -101,28 +104,27 @@ class Draft:
         if change.types != self.types and not set(change.types) <= set(self.types):
             self.types = tuple(dict.fromkeys(self.types + change.types))
         if change.scope is not None:
-            self.scope = change.scope
+            self.scope = () if change.scope == NO_SCOPE else change.scope
 
     @property
     def touched(self) -> bool:
         """Whether anything was done to it at all."""
-        return bool(self.written or self.removed or self.measured) or self.exists is not (
-            self.before is not None
-        )
-
-    def has(self, name: str) -> bool:
-        """Whether the entity has this attribute now."""
-        return any(slot[0] == name for slot in self._current)
+        before = self.before
+        if before is None or not self.exists:
+            return before is not None or self.exists
+        if self.written or self.removed or self.measured:
+            return True
+        return (self.types, self.scope) != (before.types, before.scope)
 
     def current(self, slot: Slot) -> Instance | None:
-        """The instance that is current there, without its system times."""
+        """The instance that is current there, without its system times; None where there is none."""
         instance = self._current.get(slot)
         return instance and {name: value for name, value in instance.items() if name not in _STAMPS}
 
-    def write(self, attributes: Attributes, names: Iterable[str], *, only_newer: bool) -> None:
+    def write(self, attributes: Attributes, *, only_newer: bool = False) -> None:
         """Make these instances current and put them into the history."""
-        for name in names:
-            for instance in attributes[name]:
+        for name, instances in attributes.items():
+            for instance in instances:
                 self._write(name, instance, only_newer)
 
     def _write(self, name: str, instance: Instance, only_newer: bool) -> None:
@@ -151,15 +153,18 @@ class Draft:
             newest = self._newest[slot] = datetime.fromisoformat(text) if text else moment
         return moment >= newest
 
-    def remove(self, name: str, datasets: Iterable[str] | None = None) -> bool:
-        """Take away an attribute, or these instances of it; whether there was something to take."""
-        gone = [s for s in self._current if s[0] == name and (datasets is None or s[1] in datasets)]
-        for slot in gone:
+    def slots(self, name: str, datasets: Iterable[str] | None = None) -> list[Slot]:
+        """Where instances of an attribute are now, or of these datasets of it."""
+        return [
+            slot for slot in self._current if slot[0] == name and (datasets is None or slot[1] in datasets)
+        ]
+
+    def remove(self, name: str, datasets: Iterable[str] | None = None) -> None:
+        """Take away an attribute, or these instances of it."""
+        for slot in self.slots(name, datasets):
             self._bury(slot, self._current.pop(slot))
             self.written.pop(slot, None)
-        if gone:
             self.removed[name] = None
-        return bool(gone)
 
     def _bury(self, slot: Slot, instance: Instance) -> None:
         """History says when it was deleted, as clause 4.5.7 wants it."""

@@ -1,7 +1,7 @@
 """The one read path: what the doors ask, answered from the store in the platform's own words."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 from sqlalchemy import Engine
 
-from machinami.errors import NotFound
+from machinami.errors import NotFound, TenantNotFound
 from machinami.model import Attributes, Entity
 from machinami.ngsild.aggregation import Aggregation
 from machinami.ngsild.geo import GeoQuery
@@ -27,6 +27,8 @@ __all__ = ["AttributeUse", "EntitySelector", "Selection", "Span", "TypeSelection
 
 
 _Candidates: TypeAlias = list[tuple[str, list[list[dict[str, Any]]]]]
+
+_IDS = 1000
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,29 @@ def retrieve_entity(engine: Engine, tenant: str, entity_id: str) -> Entity:
     if not found:
         raise entity_not_found(entity_id, tenant)
     return found[0]
+
+
+def retrieve_entities(engine: Engine, tenant: str, ids: Sequence[str]) -> list[Entity]:
+    """Those of these entities that exist; none in a tenant that does not."""
+    try:
+        number = tenant_of(engine, tenant)
+    except TenantNotFound:
+        return []
+    return load_entities(engine, number, ids)
+
+
+def query_ids(engine: Engine, tenant: str, selection: Selection) -> Iterator[list[str]]:
+    """Ids of all entities of a selection, in lists; whatever is written meanwhile, none comes twice."""
+    number = tenant_of(engine, tenant)
+    after = ""
+    while True:
+        with reading(engine) as connection:
+            found = queries.fetch_next(connection, number, selection, after=after, limit=_IDS)
+        geo = selection.geo
+        yield [identifier for identifier, instances in found if geo is None or _lies(geo, instances)]
+        if len(found) < _IDS:
+            return
+        after = found[-1][0]
 
 
 def load_entities(engine: Engine, tenant: int, ids: Sequence[str]) -> list[Entity]:

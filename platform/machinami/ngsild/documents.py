@@ -39,13 +39,14 @@ def read_temporal(document: object, context: Context) -> Entity:
 
 
 def read_fragment(
-    document: object, context: Context, *, simplified: bool = False, nulls: bool = True
+    document: object, context: Context, *, simplified: bool = False, nulls: bool = True, deep: bool = False
 ) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None, Attributes]:
     """Reads part of an entity (clause 5.4): its types and scope, None where not given, and its attributes.
 
     Args:
         simplified: see `read_entity`.
         nulls: ``urn:ngsi-ld:null`` may stand where something is to be deleted; see `terms.is_null`.
+        deep: it may stand inside a value too (merge patch, clause 5.5.12).
 
     Raises:
         BadRequestData: names the JSON path of what breaks the standard.
@@ -55,7 +56,7 @@ def read_fragment(
         check_uri(members["id"], "id")
     types = _types(members["type"], context) if "type" in members else None
     scope = _scope(members["scope"], nulls=nulls) if "scope" in members else None
-    reader = Reader(context, Rules(simplified=simplified, nulls=nulls))
+    reader = Reader(context, Rules(simplified=simplified, nulls=nulls, deep=deep))
     return types, scope, _attributes(members, reader)
 
 
@@ -131,7 +132,16 @@ def _types(value: object, context: Context) -> tuple[str, ...]:
             value=names,
             cure="Name a type",
         )
-    return tuple(dict.fromkeys(context.expand_type(str(name)) for name in names))
+    return tuple(dict.fromkeys(_type(str(name), context) for name in names))
+
+
+def _type(name: str, context: Context) -> str:
+    iri = context.expand_type(name)
+    if iri.startswith("@"):
+        raise BadRequestData(
+            f"{name} is a word of JSON-LD, no type", field="type", value=name, cure="Choose another type"
+        )
+    return iri
 
 
 def _scope(value: object, *, nulls: bool) -> tuple[str, ...]:

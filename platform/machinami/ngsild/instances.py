@@ -7,6 +7,7 @@ import msgspec
 
 from machinami.errors import NotSupported
 from machinami.model import Instance
+from machinami.ngsild.content import check_content
 from machinami.ngsild.context import CORE, Context
 from machinami.ngsild.geometry import looks_like_geometry
 from machinami.ngsild.terms import (
@@ -19,6 +20,7 @@ from machinami.ngsild.terms import (
     SYSTEM_MEMBERS,
     VALUE_MEMBERS,
     Kind,
+    is_null,
 )
 from machinami.ngsild.values import MEMBER_CHECKS, VALUE_CHECKS, wrong
 
@@ -39,12 +41,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         simplified: an object with a foreign ``type`` is a value, and so is one with a ``value`` member.
         nulls: ``urn:ngsi-ld:null`` may stand for what is to be deleted.
+        deep: it may do so inside a value too (merge patch, clause 5.5.12).
         partial: the value may be missing (clause 5.6.4).
         history: one datasetId may come many times (temporal representation).
     """
 
     simplified: bool = False
     nulls: bool = False
+    deep: bool = False
     partial: bool = False
     history: bool = False
 
@@ -133,6 +137,8 @@ class Reader:
             raise wrong(path, value, "is missing or null", f"A {kind.name} needs {kind.member}")
         if value == NGSI_NULL and (self.rules.nulls or self.rules.history):
             return value
+        if self.rules.nulls and not self.rules.deep and not is_null({kind.member: value}):
+            check_content(value, nulls=False)
         return self._coerced(kind.member, VALUE_CHECKS[kind.name](value, path), path)
 
     def _coerced(self, member: str, value: Any, path: str) -> object:
@@ -151,7 +157,7 @@ class Reader:
         elif name not in MEMBER_CHECKS or not (kind is None or name in kind.extras | _COMMON):
             whose = kind.name if kind else "partial update"
             raise wrong(path, value, f"is not allowed in a {whose}", f"Leave out {name}")
-        elif value == NGSI_NULL and self.rules.nulls:
+        elif value == NGSI_NULL and self.rules.nulls and name != "datasetId":
             instance[name] = value
         elif (name, value) != ("datasetId", DEFAULT_INSTANCE):
             instance[name] = self._coerced(name, MEMBER_CHECKS[name](value, path), path)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, cast
 
 from machinami.errors import BadRequestData
 from machinami.ngsild.geometry import check_geometry
-from machinami.ngsild.terms import check_uri
+from machinami.ngsild.terms import NGSI_NULL, check_uri
 from machinami.ngsild.times import clean_time
 
 Check: TypeAlias = Callable[[object, str], object]
@@ -46,6 +46,13 @@ def _one_or_many(check: Check) -> Check:
     return check_all
 
 
+def check_language(tag: str, field: str) -> str:
+    """The language tag itself (RFC 5646); BadRequestData naming `field` when it is none."""
+    if not _LANGUAGE_TAG.fullmatch(tag):
+        raise wrong(field, tag, "is no language tag", "Use RFC 5646 tags, such as ja or pt-BR")
+    return tag
+
+
 def _language_map(value: object, path: str) -> object:
     if not isinstance(value, dict) or not value:
         raise wrong(
@@ -53,8 +60,7 @@ def _language_map(value: object, path: str) -> object:
         )
     texts = cast("dict[str, object]", value)
     for tag, text in texts.items():
-        if not _LANGUAGE_TAG.fullmatch(tag):
-            raise wrong(f"{path}.{tag}", tag, "is no language tag", "Use RFC 5646 tags, such as ja or pt-BR")
+        check_language(tag, f"{path}.{tag}")
         entries = cast("list[object]", text if isinstance(text, list) else [text])
         if not all(isinstance(entry, str) for entry in entries):
             raise wrong(f"{path}.{tag}", text, "is neither a text nor a list of texts", "Write a string")
@@ -80,6 +86,12 @@ def _unwrapped(entry: object) -> object:
     return cast("object", entry)
 
 
+def _dataset(value: object, path: str) -> object:
+    if value == NGSI_NULL:
+        raise wrong(path, value, "cannot be deleted (clause 5.5.8)", "Delete the attribute instance instead")
+    return check_uri(value, path)
+
+
 _NAMES = _one_or_many(_text)
 
 VALUE_CHECKS: dict[str, Check] = {
@@ -96,7 +108,7 @@ VALUE_CHECKS: dict[str, Check] = {
 
 MEMBER_CHECKS: dict[str, Check] = {
     "observedAt": clean_time,
-    "datasetId": check_uri,
+    "datasetId": _dataset,
     "unitCode": _text,
     "valueType": _NAMES,
     "objectType": _NAMES,

@@ -14,6 +14,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    null,
     or_,
     select,
     true,
@@ -117,6 +118,16 @@ def fetch_candidates(
     plain = tuple(term for term in selection.order if not term.by_distance)
     query = select(entity.c.id, *geometries).where(*clauses(tenant, selection)).order_by(*order_by(plain))
     return [(row[0], [each or [] for each in row[1:]]) for row in connection.execute(query)]
+
+
+def fetch_next(
+    connection: Connection, tenant: int, selection: Selection, *, after: str, limit: int
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The next ids of a selection in their order, with the geometries for the exact test of a geo-query."""
+    geometry = entity.c.attributes[selection.geo.geoproperty] if selection.geo else null()
+    query = select(entity.c.id, geometry).where(*clauses(tenant, selection), entity.c.id > after)
+    rows = connection.execute(query.order_by(entity.c.id).limit(limit))
+    return [(row[0], row[1] or []) for row in rows]
 
 
 def clauses(tenant: int, selection: Selection) -> list[ColumnElement[bool]]:

@@ -245,9 +245,10 @@ def test_nulls_are_known_for_every_kind(document: object):
 
 
 def test_a_value_with_a_null_inside_is_not_null():
-    _, _, attributes = read_fragment(
-        {"a": {"value": {"b": NGSI_NULL}}, "b": {"value": 1, "unitCode": NGSI_NULL}}, CORE
-    )
+    document = {"a": {"value": {"b": NGSI_NULL}}, "b": {"value": 1, "unitCode": NGSI_NULL}}
+    _, _, attributes = read_fragment(document, CORE, deep=True)
+    with pytest.raises(BadRequestData):  # only a merge patch goes into values (clause 5.5.4)
+        read_fragment(document, CORE)
     assert not any(is_null(instance) for instances in attributes.values() for instance in instances)
 
 
