@@ -17,6 +17,8 @@ from machinami_simulators.errors import InvalidOption
 from machinami_simulators.wire import Message
 
 CONNECTIONS = 4
+_CAMERA = "placement", "object class", "aggregate from", "aggregate to", "total count"
+_BIKES, _DOCKS = "vehicle_type_capacity.num_bikes_now", "vehicle_type_capacity.num_bikes_parkable"
 _BOM = "\ufeff"
 _FORBIDDEN = str.maketrans(dict.fromkeys("+#/ \0", "_"))
 
@@ -26,31 +28,49 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         columns: names that must be in the first line.
-        time: column with the recorded time, ISO 8601 without zone.
-        device: column whose value ends the topic ``replay/<name>/<device>``.
+        time: column with the recorded time, ISO 8601 without zone; "" for a snapshot, whose rows have none.
+        device: columns whose values end the topic ``replay/<name>/<device>``, a level each.
     """
 
     name: str
     columns: tuple[str, ...]
     time: str
-    device: str
+    device: tuple[str, ...]
 
 
 RECORDINGS = {
     recording.name: recording
     for recording in (
-        Recording(name="fukui-river", columns=("日時", "河川水位", "id"), time="日時", device="id"),
+        Recording(name="fukui-river", columns=("日時", "河川水位", "id"), time="日時", device=("id",)),
         Recording(
             name="fukui-wifi",
             columns=("time", "facility_no", "device", "packets"),
             time="time",
-            device="facility_no",
+            device=("facility_no",),
+        ),
+        Recording(
+            name="fukui-camera-hour",
+            columns=_CAMERA,
+            time="aggregate to",
+            device=("placement", "object class"),
+        ),
+        Recording(
+            name="fukui-camera-day",
+            columns=_CAMERA,
+            time="aggregate to",
+            device=("placement", "object class"),
+        ),
+        Recording(
+            name="hello-cycling",
+            columns=("station_id", "lat", "lon", _BIKES, _DOCKS),
+            time="",
+            device=("station_id",),
         ),
         Recording(
             name="kakogawa-probe",
             columns=("vehicle_id", "timestamp", "lat", "lon"),
             time="timestamp",
-            device="vehicle_id",
+            device=("vehicle_id",),
         ),
     )
 }
@@ -100,9 +120,10 @@ def _file_rows(recording: Recording, path: Path, run: str) -> Iterator[Row]:
     lines = _lines(recording, path)
     header = next(lines)
     names = [name.removeprefix(_BOM) for name in header]
-    time_at, device_at = names.index(recording.time), names.index(recording.device)
+    time_at = names.index(recording.time) if recording.time else len(names)
+    device_at = [names.index(column) for column in recording.device]
     for cells in lines:
-        device = _cell(cells, device_at).translate(_FORBIDDEN) or "_"
+        device = "/".join(_cell(cells, index).translate(_FORBIDDEN) or "_" for index in device_at)
         connection = f"replay-{recording.name}-{run}-{zlib.crc32(device.encode()) % CONNECTIONS}"
         payload = orjson.dumps(_as_object(header, cells))
         message = Message(recording.name, connection, f"replay/{recording.name}/{device}", payload)

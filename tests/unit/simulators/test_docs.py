@@ -19,7 +19,8 @@ def test_every_scenario_and_recording_has_its_row():
     assert set(scenarios()) <= set(rows)
     for name, recording in RECORDINGS.items():
         assert rows[name] == ", ".join(recording.columns)
-        assert f"`replay/{name}/{{{recording.device}}}`" in PAGE
+        device = "/".join(f"{{{column}}}" for column in recording.device)
+        assert f"`replay/{name}/{device}`" in PAGE
 
 
 @pytest.mark.parametrize("command", COMMANDS)

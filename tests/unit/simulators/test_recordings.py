@@ -91,7 +91,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_an_unknown_recording_lists_the_known():
-    with pytest.raises(InvalidOption, match=r"'tokyo'.*fukui-river, fukui-wifi, kakogawa-probe"):
+    with pytest.raises(InvalidOption, match=r"'tokyo'.*fukui-river, fukui-wifi, .*kakogawa-probe"):
         find_recording("tokyo")
 
 
@@ -110,3 +110,34 @@ def test_real_recordings_are_read_to_the_last_row(real_data, name, pattern, coun
     found = list(read_rows(recording, [path], run="1"))
     assert len(found) == count
     assert set(json.loads(found[0].message.payload)) - {"\ufeff日時"} <= set(recording.columns)
+
+
+def test_a_camera_has_a_topic_for_each_thing_it_counts_and_a_snapshot_has_no_time(tmp_path):
+    camera = (
+        "placement,object class,aggregate from,aggregate to,total count\ngate,Face,a,2024-12-21 00:00:00,3\n"
+    )
+    (counted,) = rows(tmp_path, camera, RECORDINGS["fukui-camera-day"])
+    assert counted.message.topic == "replay/fukui-camera-day/gate/Face"
+    assert counted.time is not None
+    columns = ",".join(RECORDINGS["hello-cycling"].columns)
+    (port,) = rows(tmp_path, f"{columns}\n17,35.7,139.7,0,8\n", RECORDINGS["hello-cycling"])
+    assert (port.message.topic, port.time) == ("replay/hello-cycling/17", None)
+
+
+REAL = {
+    "fukui-river": "fukui-river-level/data/*.csv",
+    "fukui-wifi": "fukui-wifi-packet/detections_*.csv",
+    "fukui-camera-hour": "fukui-ai-camera/fukui_station_east_person_hourly.csv",
+    "fukui-camera-day": "fukui-ai-camera/daily_*.csv",
+    "hello-cycling": "japan-bikeshare-ports/hellocycling_station_snapshot_*.csv",
+    "kakogawa-probe": "kakogawa-vehicle-probe/*.csv",
+}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_every_real_recording_is_read_to_its_last_row(name, real_data):
+    for path in sorted(real_data.glob(REAL[name])):
+        with path.open(encoding="utf-8", newline="") as file:
+            expected = sum(1 for line in csv.reader(file) if line) - 1
+        assert sum(1 for _ in read_rows(RECORDINGS[name], [path], run="1")) == expected > 0
