@@ -18,7 +18,7 @@ from machinami.ngsild.ordering import OrderTerm, parse_order
 from machinami.ngsild.q import Node, parse_q
 from machinami.ngsild.terms import SYSTEM_MEMBERS, check_uri
 
-_CONDITIONS = ("type", "attrs", "q", "georel", "scopeQ", "local")
+_CONDITIONS = ("type", "attrs", "q", "georel", "scopeQ", "local", "drop", "keep")
 _GEO = ("georel", "geometry", "coordinates")
 _LISTS = ("attrs", "pick", "omit", "datasetId", "expandValues", "jsonKeys", "containedBy")
 _TEXTS = ("q", "lang", "scopeQ", "csf", "join")
