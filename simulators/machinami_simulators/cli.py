@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, ParamSpec
@@ -15,12 +15,20 @@ import typer
 
 from machinami_simulators import city, plan, simulation
 from machinami_simulators import replay as replaying
+from machinami_simulators.capture import CAPTURE, check_capture, read_capture
 from machinami_simulators.devices.faults import KINDS as FAULTS
 from machinami_simulators.errors import InvalidOption, SimulatorError
 from machinami_simulators.ledger import Ledger
 from machinami_simulators.lines import find_lines
 from machinami_simulators.masters import write_masters
-from machinami_simulators.recordings import CONNECTIONS, RECORDINGS, check_header, find_recording, read_rows
+from machinami_simulators.recordings import (
+    CONNECTIONS,
+    RECORDINGS,
+    Row,
+    check_header,
+    find_recording,
+    read_rows,
+)
 from machinami_simulators.scale import SCALES, TOWN, find_scale
 from machinami_simulators.scenario import ORDINARY, Fault, find_scenario
 from machinami_simulators.sender import Sender, address, reach
@@ -209,8 +217,10 @@ def _print(world: World, until: float) -> None:
 
 @plainly
 def replay(
-    recording: Annotated[str, typer.Argument(help=f"What the files are: {', '.join(RECORDINGS)}.")],
-    files: Annotated[list[Path], typer.Argument(help="CSV files, sent one after the other.")],
+    recording: Annotated[
+        str, typer.Argument(help=f"What the files are: {', '.join(RECORDINGS)}, {CAPTURE}.")
+    ],
+    files: Annotated[list[Path], typer.Argument(help="Files, sent one after the other.")],
     speed: Annotated[
         str,
         typer.Option(
@@ -224,32 +234,43 @@ def replay(
     """Publish recorded rows over MQTT as a device would, with their recorded times and all their defects.
 
     Each row goes to the topic replay/RECORDING/DEVICE as a JSON object of strings, as it stands in the file.
+    A capture is what `machinami record` wrote: its messages go to the topics that they came from.
     Waits for every acknowledgement; exits with 1 when one did not come.
 
         machinami replay fukui-river 2023-07-13.csv --speed 600
 
         machinami replay kakogawa-probe probe.csv --speed max
     """
-    kind = find_recording(recording)
+    rows = _find_rows(recording, files)
     try:
         pace = replaying.parse_speed(speed)
     except ValueError:
         raise InvalidOption(f"--speed: {speed!r} is no speed", "Write a number above 0, or max") from None
-    for path in files:
-        check_header(kind, path)
     folder = data_folder(data_dir)
     where = broker(folder, mqtt_host, mqtt_port)
     reach(*where)
     with (
         stop_on_signals() as stop,
-        Ledger(folder / "ledger", f"replay-{kind.name}") as ledger,
+        Ledger(folder / "ledger", f"replay-{recording}") as ledger,
         Sender(*where, ledger, window=replaying.WINDOW // CONNECTIONS) as sender,
     ):
-        rows = read_rows(kind, files, run=str(os.getpid()))
         result = replaying.play(rows, sender, stop, total=_count_rows(files), speed=pace)
     print(f"sent {result.sent}, acknowledged {result.acknowledged}")
     if result.acknowledged < result.sent:
         raise typer.Exit(1)
+
+
+def _find_rows(recording: str, files: list[Path]) -> Iterator[Row]:
+    """The rows of the files, which are checked before anything is sent."""
+    run = str(os.getpid())
+    if recording == CAPTURE:
+        for path in files:
+            check_capture(path)
+        return read_capture(files, run)
+    kind = find_recording(recording)
+    for path in files:
+        check_header(kind, path)
+    return read_rows(kind, files, run)
 
 
 def _count_rows(files: list[Path]) -> int:

@@ -90,7 +90,9 @@ def find_recording(name: str) -> Recording:
         InvalidOption: there is none; the message lists those that are.
     """
     if name not in RECORDINGS:
-        raise InvalidOption(f"no recording is named {name!r}", f"Choose one of: {', '.join(RECORDINGS)}")
+        raise InvalidOption(
+            f"no recording is named {name!r}", f"Choose one of: {', '.join(RECORDINGS)}, capture"
+        )
     return RECORDINGS[name]
 
 

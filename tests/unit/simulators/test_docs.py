@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from machinami_simulators.__main__ import app
+from machinami_simulators.capture import CaptureFile, Head
 from machinami_simulators.recordings import RECORDINGS
 from machinami_simulators.scenario import scenario_files, scenarios
 from typer.testing import CliRunner
@@ -31,6 +32,11 @@ def test_every_command_is_understood(command, tmp_path, monkeypatch):
     Path("2023-07-13.csv").write_text("日時,河川水位,id\n")
     if not command.startswith("scenario "):
         Path("flood.toml").write_text(scenario_files()["festival"])
+    with CaptureFile(Path("afternoon.jsonl"), Head(began="", topics=[], privacy=[])) as file:
+        file.add(0, "a", 0, b"x")
+    if command.startswith("record "):
+        Path("afternoon.jsonl").unlink()
+        command = command.replace("broker.example", "127.0.0.1").replace("--mqtt-port 8883", "--mqtt-port 1")
     Path("probe.csv").write_text("vehicle_id,timestamp,lat,lon\n")
     result = CliRunner().invoke(app, shlex.split(command))
     ends = command.startswith("scenario ") or "--print" in command or "--masters" in command
