@@ -15,6 +15,7 @@ import typer
 
 from machinami_simulators import city, plan, simulation
 from machinami_simulators import replay as replaying
+from machinami_simulators.beside import Beside
 from machinami_simulators.capture import CAPTURE, check_capture, read_capture
 from machinami_simulators.devices.faults import KINDS as FAULTS
 from machinami_simulators.errors import InvalidOption, SimulatorError
@@ -113,6 +114,9 @@ def simulate(
             help="MQTT connections: as in reality, one for each device, or N that all devices share.",
         ),
     ] = "real",
+    recordings: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Recordings that the scenario replays beside the city.")
+    ] = None,
     truth_days: Annotated[
         float, typer.Option(help="Simulated days of which the truth is kept.", min=0.01)
     ] = 7.0,
@@ -144,8 +148,12 @@ def simulate(
     chosen = find_scenario(scenario)
     dials = [_dial(text) for text in faults or ()]
 
+    beside = Beside(chosen.replays, recordings, start=began, utc_offset_hours=namiki.plan.utc_offset_hours)
+
     def world(truth: Truth) -> World:
-        return World(namiki, chosen, start=began, seed=seed, scale=size, dials=dials, truth=truth)
+        return World(
+            namiki, chosen, start=began, seed=seed, scale=size, dials=dials, truth=truth, beside=beside
+        )
 
     if dry_run:
         _print(world(Truth()), until)

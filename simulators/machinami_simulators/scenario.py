@@ -120,9 +120,21 @@ class Device(_Line, frozen=True, kw_only=True):
     qos: Literal[0, 1] = 1
 
 
+class Replay(_Line, frozen=True, kw_only=True):
+    """Recorded devices beside the simulated ones, at their recorded time on the city's clock.
+
+    Attributes:
+        recording: a kind of recording that `machinami replay` knows.
+        files: pattern of paths below the folder of `--recordings`.
+    """
+
+    recording: str
+    files: str
+
+
 _RENAME = {
     "storms": "storm", "typhoons": "typhoon", "outings": "outing", "festivals": "festival",
-    "faults": "fault", "devices": "device",
+    "faults": "fault", "devices": "device", "replays": "replay",
 }  # fmt: skip
 
 
@@ -147,6 +159,7 @@ class Scenario(_Line, frozen=True, kw_only=True, rename=_RENAME):
     festivals: tuple[Festival, ...] = ()
     faults: tuple[Fault, ...] = ()
     devices: tuple[Device, ...] = ()
+    replays: tuple[Replay, ...] = ()
 
     def season_shift(self, start: float, utc_offset: float) -> float:
         """Seconds by which the calendar of weather and crops is ahead of the date."""

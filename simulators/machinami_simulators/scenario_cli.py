@@ -57,6 +57,11 @@ lasts = "2 h"
 kind = "river-gauge"
 interval = "30 s"
 qos = 1
+
+# Recorded devices beside the simulated ones; wants --recordings DIR and a --from within the recorded time.
+# [[replay]]
+# recording = "fukui-river"
+# files = "data/2023-07-1?.csv"
 """
 
 

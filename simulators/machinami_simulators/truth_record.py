@@ -5,7 +5,7 @@ The file is opened for reading only, so it may be read while the simulator still
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -98,7 +98,7 @@ class TruthRecord:
 
     def show(self, seconds: float) -> str:
         """A moment as the city's people write it."""
-        return datetime.fromtimestamp(seconds, self.zone).isoformat(timespec="seconds")
+        return show_time(seconds, self.zone)
 
     def _moment(self, option: str, text: str) -> float:
         try:
@@ -108,6 +108,11 @@ class TruthRecord:
                 f"{option}: {text!r} is no time", "Write it like 2026-09-01 or 2026-09-01T06:00:00Z"
             ) from None
         return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).timestamp()
+
+
+def show_time(seconds: float, zone: tzinfo) -> str:
+    """ISO 8601 with the zone, whole seconds."""
+    return datetime.fromtimestamp(seconds, zone).isoformat(timespec="seconds")
 
 
 def find_truth(data_dir: Path, file: Path | None = None) -> TruthRecord:

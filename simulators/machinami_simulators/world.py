@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from machinami_simulators.beside import Beside
 from machinami_simulators.city import City
 from machinami_simulators.devices import crowds, groups, riding, water
 from machinami_simulators.devices.delivery import Delivery
@@ -35,6 +36,7 @@ class World:
     Args:
         start: seconds since the epoch.
         dials: faults beside those of the scenario.
+        beside: recorded devices that take part.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class World:
         scale: Scale = TOWN,
         dials: Sequence[Fault] = (),
         truth: Truth | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self.now = self.start = start = float(int(start))
         self.truth = truth or Truth()
@@ -71,7 +74,7 @@ class World:
         )
         faults = [*scenario.faults, *dials]
         self._faults = Faults(faults, [each.group for each in self.sensors], self.truth, start, next(seeds))
-        self._delivery = Delivery()
+        self._delivery, self._beside = Delivery(), beside
         self._weather_at = start
 
     @property
@@ -89,6 +92,8 @@ class World:
             self._faults.spoil(each.group, readings)
             groups.write_truth(each.group, readings, self.truth)
             written += groups.messages(each.group, readings)
+        if self._beside is not None:
+            written += self._beside.due(self.now)
         return self._delivery.pass_on(written, self.now)
 
     def skip_to(self, now: float) -> None:

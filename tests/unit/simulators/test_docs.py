@@ -37,6 +37,10 @@ def test_every_command_is_understood(command, tmp_path, monkeypatch):
     if command.startswith("record "):
         Path("afternoon.jsonl").unlink()
         command = command.replace("broker.example", "127.0.0.1").replace("--mqtt-port 8883", "--mqtt-port 1")
+    Path("recordings/fukui-river-level/data").mkdir(parents=True)
+    Path("recordings/fukui-river-level/data/2023-07-13.csv").write_text(
+        "日時,河川水位,id\n2023-07-13T07:20,1,2\n"
+    )
     Path("probe.csv").write_text("vehicle_id,timestamp,lat,lon\n")
     result = CliRunner().invoke(app, shlex.split(command))
     ends = command.startswith("scenario ") or "--print" in command or "--masters" in command
