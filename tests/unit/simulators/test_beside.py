@@ -61,5 +61,5 @@ def test_real_and_simulated_gauges_report_side_by_side(namiki, real_data):
     messages = [message for _ in range(6 * 45) for message in world.step()]
     topics = {message.topic for message in messages if "river" in message.kind}
     assert len([topic for topic in topics if topic.startswith("replay/fukui-river/")]) > 80
-    assert len([topic for topic in topics if topic.startswith("ul/")]) == 60
+    assert len([topic for topic in topics if topic.startswith("ul/namiki-river/gauge-")]) == 60
     assert [message.at for message in messages] == sorted(message.at for message in messages)
