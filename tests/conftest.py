@@ -2,8 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -101,6 +101,13 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
     """An empty, migrated database of this test's own."""
     with _database(server_url, template) as url:
         yield url
+
+
+@pytest.fixture
+def more_databases(server_url: str, template: str) -> Iterator[Callable[[], str]]:
+    """Makes further empty, migrated databases of this test's own."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(_database(server_url, template))
 
 
 @pytest.fixture

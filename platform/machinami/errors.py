@@ -139,6 +139,30 @@ class Unavailable(MachinamiError):
     exit_code = 4
 
 
+class BadGateway(MachinamiError):
+    """A context source could not do its part: ask its operator, or change its registration."""
+
+    title = "Bad gateway"
+    status = 502
+    kind = "BadGateway"
+
+
+class GatewayTimeout(MachinamiError):
+    """A context source did not answer in time: try again, or raise management.timeout of its registration."""
+
+    title = "Gateway timeout"
+    status = 504
+    kind = "GatewayTimeout"
+
+
+class LoopDetected(MachinamiError):
+    """A distributed operation has come back to where it was: change one of the registrations on its way."""
+
+    title = "Loop detected"
+    status = 508
+    kind = "LoopDetected"
+
+
 class SetupError(MachinamiError):
     """This machine or this configuration cannot run the city: mend it, then start again."""
 

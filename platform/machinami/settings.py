@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     context_folders: list[Path] = Field(default_factory=list[Path])
     context_fetch: bool = True
     context_timeout: float = 5.0
+    source_timeout: float = 5.0
+    source_private: bool = False
+    split_entities: bool = False
     tile_url: str = ""
     stream_max_bytes: int = 8 * 2**30
     stream_max_age_hours: int = 24

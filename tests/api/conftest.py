@@ -2,14 +2,17 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from machinami.api.app import create_app
+from machinami.api.services import POOL_SIZE
 from machinami.settings import Settings
+from machinami.store.engine import open_engine
 from sqlalchemy import Engine
 
 
@@ -23,11 +26,12 @@ def app(settings: Settings, engine: Engine) -> FastAPI:
     return create_app(settings, engine)
 
 
-@pytest.fixture
-def server(app: FastAPI) -> Iterator[str]:
-    """Base URL of the served application."""
+@contextmanager
+def served(app: FastAPI) -> Generator[str]:
+    """Base URL of an application that is served meanwhile."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # a request that comes before the application is up waits
         config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="test server")
@@ -41,7 +45,32 @@ def server(app: FastAPI) -> Iterator[str]:
 
 
 @pytest.fixture
+def server(app: FastAPI) -> Iterator[str]:
+    """Base URL of the served application."""
+    with served(app) as url:
+        yield url
+
+
+@pytest.fixture
 def client(server: str) -> Iterator[httpx.Client]:
     """Client of the standard API."""
     with httpx.Client(base_url=f"{server}/ngsi-ld/v1", timeout=20) as client:
         yield client
+
+
+@pytest.fixture
+def cities(more_databases: Callable[[], str]) -> Iterator[list[httpx.Client]]:
+    """Clients of three brokers of neighbouring cities, each with a database of its own."""
+    settings = Settings(context_fetch=False, source_private=True, source_timeout=2)
+    with ExitStack() as stack:
+        clients: list[httpx.Client] = []
+        for _ in range(3):
+            engine = open_engine(more_databases(), pool_size=POOL_SIZE)
+            stack.callback(engine.dispose)
+            with engine.begin() as connection:  # databases of tests are copies, which cities are not
+                connection.exec_driver_sql(
+                    "UPDATE source_identity SET alias = 'machinami-' || gen_random_uuid()"
+                )
+            url = stack.enter_context(served(create_app(settings, engine)))
+            clients.append(stack.enter_context(httpx.Client(base_url=f"{url}/ngsi-ld/v1", timeout=20)))
+        yield clients

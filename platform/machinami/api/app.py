@@ -24,6 +24,7 @@ from machinami.api import (
     entities,
     events,
     evolution,
+    identity,
     registrations,
     subscriptions,
     temporal,
@@ -52,6 +53,7 @@ RESOURCES = (
     types.resource,
     subscriptions.resource,
     registrations.resource,
+    identity.resource,
     contexts.resource,
     city.resource,
     pending,
@@ -111,7 +113,8 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
     task = asyncio.create_task(services.changes.run(), name="changes")
-    yield
+    async with services.sources.opened():
+        yield
     services.changes.close()
     task.cancel()
     with suppress(asyncio.CancelledError):

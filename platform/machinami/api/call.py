@@ -14,6 +14,7 @@ from machinami.api.parameters import Arguments
 from machinami.api.services import Services
 from machinami.api.shapes import as_array, as_object, is_source
 from machinami.errors import BadRequestData, InvalidRequest, MachinamiError
+from machinami.federation.received import Remote
 from machinami.model import Change, Outcome
 from machinami.ngsild.context import Context, Source
 from machinami.ngsild.terms import check_uri
@@ -32,6 +33,7 @@ class Call:
         media: the body's media type; empty where the endpoint takes none.
         accept: the media type to answer with.
         tenant: name of the tenant.
+        remote: what context sources have said; None where none was asked.
     """
 
     def __init__(
@@ -51,7 +53,20 @@ class Call:
         self.headers: Headers = request.headers
         self.accept = negotiation.accepted(self.headers, offered)
         self.tenant = negotiation.tenant(self.headers)
+        self.remote: Remote | None = None
         self._request = request
+        self._offered = offered
+
+    def with_body(self, body: bytes) -> "Call":
+        """The same request with another body."""
+        return Call(
+            self.services, self._request, self.arguments, offered=self._offered, body=body, media=self.media
+        )
+
+    @property
+    def method(self) -> str:
+        """HTTP method."""
+        return self._request.method
 
     @property
     def path(self) -> Mapping[str, str]:

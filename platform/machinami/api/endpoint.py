@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from machinami.api import negotiation
 from machinami.api.call import Call
+from machinami.api.distribution import STRATEGIES, answer
 from machinami.api.parameters import read_arguments
 from machinami.api.problems import problem_response, unexpected_response
 from machinami.api.services import Services
@@ -92,6 +92,7 @@ class Resource:
 def handler(endpoint: Endpoint, services: Services) -> Handler:
     """The coroutine that serves an endpoint."""
     function = endpoint.function
+    strategy = STRATEGIES.get((endpoint.method, endpoint.path))
 
     async def handle(request: Request) -> Response:
         try:
@@ -99,7 +100,7 @@ def handler(endpoint: Endpoint, services: Services) -> Handler:
                 raise _not_yet(endpoint)
             body = await _read_body(request) if endpoint.media else b""
             call = _call(endpoint, services, request, body)
-            response = await to_thread.run_sync(function, call, limiter=services.limiter)
+            response = await answer(call, function, strategy)
         except MachinamiError as error:
             response = problem_response(error)
         except HTTPException:

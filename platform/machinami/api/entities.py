@@ -15,6 +15,7 @@ from machinami.api.answers import (
 )
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
+from machinami.api.finding import find_entities, find_entity
 from machinami.api.forms import Form, nothing_left, read_form
 from machinami.api.linked import check_depth, joined, read_join
 from machinami.api.negotiation import GEO_JSON
@@ -58,7 +59,7 @@ def query_entities(call: Call) -> Response:
     """Query Entities."""
     form, page = read_form(call), read_page(call)
     check_depth(read_join(call.arguments), form)
-    found = read.query_entities(call.services.engine, call.tenant, read_selection(call, form.needed), page)
+    found = find_entities(call, read_selection(call, form.needed), page)
     return entities_answer(call, form, found, page)
 
 
@@ -169,7 +170,7 @@ def check_same_id(given: str, path: str) -> None:
 
 def target(call: Call) -> Entity:
     """The entity that the path names, if it has the types that the parameter ``type`` selects."""
-    entity = read.retrieve_entity(call.services.engine, call.tenant, call.identifier("entityId"))
+    entity = find_entity(call, call.identifier("entityId"))
     selected = (
         parse_types(call.arguments["type"], call.context.expand_type) if "type" in call.arguments else ()
     )

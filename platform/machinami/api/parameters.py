@@ -99,7 +99,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={**_INTEGER, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     ),
     "local": Parameter(
-        meaning="Only what this server itself has; always so, as long as there are no registrations",
+        meaning="Only what this server itself has: no context source is asked",
         clause="6.3.18",
         schema=_BOOLEAN,
     ),
@@ -141,7 +141,7 @@ REPRESENTATION = ("options", "format", "lang", "geometryProperty")
 WRITE = ("local", "type")
 
 LINKED = ("join", "joinLevel", "containedBy")
-MAPPED = ("entityMap", "entityMapLifetime", "splitEntities")
+MAPPED = ("entityMap", "entityMapLifetime")
 ORDER = ("orderBy", "orderFrom", "orderGeometry", "collation")
 COERCION = ("expandValues", "jsonKeys")
 AGGREGATION = ("aggrMethods", "aggrPeriodDuration")
@@ -151,13 +151,14 @@ RETRIEVE_ENTITY_PENDING = MAPPED
 FILTER = ("q", "csf", "scopeQ", *COERCION, *GEO_QUERY)
 PURGE = ("type", "id", "idPattern", "attrs", *FILTER, "drop", "keep", "local")
 QUERY_ENTITIES = (
-    "type", "id", "idPattern", *FILTER, *PROJECTION, *PAGE, *REPRESENTATION, *ORDER, *LINKED, "local"
+    "type", "id", "idPattern", *FILTER, *PROJECTION, *PAGE, *REPRESENTATION, *ORDER, *LINKED,
+    "local", "splitEntities",
 )  # fmt: skip
 QUERY_ENTITIES_PENDING = MAPPED
 RETRIEVE_TEMPORAL = (*TEMPORAL, *AGGREGATION, *PROJECTION, "options", "format", "lang", "local")
 RETRIEVE_TEMPORAL_PENDING = MAPPED
 QUERY_TEMPORAL = ("type", "id", "idPattern", *FILTER, *RETRIEVE_TEMPORAL, *PAGE, *ORDER)
-QUERY_TEMPORAL_PENDING = MAPPED
+QUERY_TEMPORAL_PENDING = (*MAPPED, "splitEntities")
 
 
 class Arguments(dict[str, str]):

@@ -34,6 +34,5 @@ for _method, _path, _clause, _summary in (
     ("PATCH", "/snapshots/{snapshotId:path}", "5.16.4, 6.37.3.2", "Update Snapshot Status"),
     ("DELETE", "/snapshots/{snapshotId:path}", "5.16.5, 6.37.3.3", "Delete Snapshot"),
     ("POST", "/snapshots/{snapshotId}/clone", "5.16.2, 6.38.3.1", "Clone Snapshot"),
-    ("GET", "/info/sourceIdentity", "5.15.1, 6.33.3.1", "Retrieve Context Source Identity Information"),
 ):
     resource.pending(_method, _path, _clause, _summary)

@@ -46,6 +46,7 @@ def create_registration(call: Call) -> Response:
         f"urn:ngsi-ld:ContextSourceRegistration:{uuid4()}" if given is None else check_uri(given, "id")
     )
     registering.create_registration(call.services.engine, call.tenant, identifier, stored)
+    call.services.sources.reload()
     return created(f"/csourceRegistrations/{identifier}")
 
 
@@ -91,6 +92,7 @@ def update_registration(call: Call) -> Response:
     identifier = call.identifier("registrationId")
     change = read_change(call.document(), call.context)
     registering.update_registration(call.services.engine, call.tenant, identifier, change)
+    call.services.sources.reload()
     return no_content()
 
 
@@ -104,6 +106,7 @@ def update_registration(call: Call) -> Response:
 def delete_registration(call: Call) -> Response:
     """Delete Context Source Registration."""
     registering.delete_registration(call.services.engine, call.tenant, call.identifier("registrationId"))
+    call.services.sources.reload()
     return no_content()
 
 

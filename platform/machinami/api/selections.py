@@ -29,9 +29,8 @@ _ORDER = {
     "collation": "collation",
 }
 _TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
-_PENDING = (
-    "entityMap", "entityMapLifetime", "splitEntities",
-)  # fmt: skip
+_FLAGS = ("splitEntities",)
+_PENDING = ("entityMap", "entityMapLifetime")
 
 
 def read_selection(
@@ -158,6 +157,8 @@ def _argument(name: str, value: Any) -> dict[str, str]:
         return _read_members(name, value)
     if name in _TEXTS and isinstance(value, str) and value:
         return {name: value}
+    if name in _FLAGS and isinstance(value, bool):
+        return {name: "true" if value else "false"}
     if name in _LISTS and is_texts(value):
         return {name: ",".join(value)}
     raise BadRequestData(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
 
+from machinami.federation.sources import Sources
 from machinami.linkage.contexts import Contexts
 from machinami.linkage.write import Linkage
 from machinami.settings import Settings
@@ -23,6 +24,7 @@ class Services:
         engine: for the read path.
         linkage: the write path.
         contexts: @contexts, offline first.
+        sources: registrations of context sources, and the way to them.
         changes: live changes for browsers.
         limiter: requests worked on at a time; further ones wait, before they take a connection.
     """
@@ -32,5 +34,6 @@ class Services:
         self.engine = engine
         self.linkage = Linkage(engine)
         self.contexts = Contexts(engine, settings)
+        self.sources = Sources(engine, settings)
         self.changes = changes
         self.limiter = CapacityLimiter(POOL_SIZE - 1)  # the changes have one

@@ -1,6 +1,7 @@
 """Registrations of context sources (clause 5.2.9), compiled for matching and forwarding."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -55,6 +56,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         alias: its name in Via headers; empty where it is not known.
         info: pairs of ``contextSourceInfo``.
         is_temporal: it tells of the past only, since it names an interval.
+        location: where it has entities, as GeoJSON; None: anywhere.
+        expires_at: when it ends; None: never.
         timeout: seconds; None where the registration does not say. So with cooldown.
         cache_duration: ISO 8601 duration; empty: answers are not kept.
     """
@@ -69,6 +72,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     datasets: frozenset[str] = frozenset()
     alias: str = ""
     info: tuple[tuple[str, str], ...] = ()
+    location: dict[str, Any] | None = None
+    expires_at: datetime | None = None
     is_temporal: bool = False
     local_only: bool = False
     timeout: float | None = None
@@ -96,6 +101,8 @@ def compile_registration(stored: StoredRegistration) -> Registration:
         datasets=frozenset(document.get("datasetId", ())),
         alias=document.get("contextSourceAlias", ""),
         info=tuple((pair["key"], pair["value"]) for pair in document.get("contextSourceInfo", ())),
+        location=document.get("location"),
+        expires_at=datetime.fromisoformat(document["expiresAt"]) if "expiresAt" in document else None,
         is_temporal="observationInterval" in document or "managementInterval" in document,
         local_only=management.get("localOnly", False),
         timeout=_seconds(management.get("timeout")),

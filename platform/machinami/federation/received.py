@@ -1,0 +1,143 @@
+"""Entities that sources have sent (clauses 4.3.6.8 and 6.3.17)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from machinami.errors import MachinamiError
+from machinami.federation.exchange import Forward, Reply
+from machinami.federation.matching import covers
+from machinami.federation.registration import Information, Mode
+from machinami.model import Entity, Instance
+from machinami.ngsild.context import Context, Source
+from machinami.ngsild.documents import read_entity
+from machinami.ngsild.times import is_time, parse_time
+
+STALE, INVALID, MISCELLANEOUS, PERSISTENT = 110, 111, 199, 299
+"""Codes of warnings (Table 6.3.17-1)."""
+
+_TIMES = ("createdAt", "modifiedAt")
+_CONTEXT_LINK = re.compile(r'<([^<>]*)>[^,]*rel="?http://www\.w3\.org/ns/json-ld#context')
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for entities, and the part of a registration that it asks for."""
+
+    forward: Forward
+    item: Information
+
+
+class Warned(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the one who asked has to know of a source."""
+
+    code: int
+    text: str
+
+
+class Remote(msgspec.Struct, kw_only=True):
+    """All that sources have said.
+
+    Attributes:
+        equals: entity id → what sources said whose word counts as ours.
+        supplements: entity id → what auxiliary sources said.
+    """
+
+    equals: dict[str, list[Entity]] = msgspec.field(default_factory=dict[str, list[Entity]])
+    supplements: dict[str, list[Entity]] = msgspec.field(default_factory=dict[str, list[Entity]])
+    warnings: list[Warned] = msgspec.field(default_factory=list[Warned])
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of all these entities."""
+        return sorted(self.equals.keys() | self.supplements.keys())
+
+    def add(self, asked: Asked, reply: Reply, resolve: "Resolve") -> None:
+        """Take an answer in; one that is no good becomes a warning."""
+        registration = asked.forward.registration
+        if reply.stale:
+            self._warn(STALE, f"Response is Stale: {registration.id}")
+        if reply.status == 404:
+            return
+        if not reply.is_success:
+            code = MISCELLANEOUS if reply.status in (0, 508) else PERSISTENT
+            self._warn(code, str(reply.error()))
+            return
+        home = self.supplements if registration.mode is Mode.AUXILIARY else self.equals
+        try:
+            for entity in _entities(reply, resolve):
+                if covers(asked.item, entity.id, entity.types):
+                    home.setdefault(entity.id, []).append(_narrowed(entity, asked.item))
+        except MachinamiError as error:
+            self._warn(INVALID, f"Revalidation Failed: {registration.id}: {error}")
+
+    def _warn(self, code: int, text: str) -> None:
+        self.warnings.append(Warned(code=code, text=text))
+
+
+class Resolve:
+    """Gives the @context of a document.
+
+    Args:
+        resolve: @context by its source.
+        default: where the document names none: that of the request.
+    """
+
+    def __init__(self, resolve: Any, default: Context) -> None:
+        self._resolve = resolve
+        self._default = default
+
+    def of(self, source: Source | None) -> Context:
+        """The @context of this source; the default where there is none."""
+        return self._default if source is None or source == self._default.source else self._resolve(source)
+
+
+def _entities(reply: Reply, resolve: Resolve) -> Iterator[Entity]:
+    payload = reply.json()
+    documents = cast("list[Any]", payload) if isinstance(payload, list) else [payload]
+    linked = _CONTEXT_LINK.search(reply.headers.get("link", ""))
+    for document in documents:
+        members = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+        context = resolve.of(members.get("@context") or (linked[1] if linked else None))
+        plain = {name: value for name, value in members.items() if name != "@context"}
+        yield _with_times(read_entity(plain, context), plain, context)
+
+
+def _with_times(entity: Entity, document: Mapping[str, Any], context: Context) -> Entity:
+    """The entity with the times that its source keeps, by which the newest is told."""
+    attributes = {**entity.attributes}
+    for name, value in document.items():
+        if (
+            isinstance(value, dict | list)
+            and (iri := context.expand(name) if name != "type" else "") in attributes
+        ):
+            given = cast("list[Any]", value if isinstance(value, list) else [value])
+            attributes[iri] = [_timed(each, raw) for each, raw in _pairs(attributes[iri], given)]
+    moments = {name: document[name] for name in _TIMES if is_time(document.get(name))}
+    return msgspec.structs.replace(
+        entity,
+        attributes=attributes,
+        created_at=parse_time(moments["createdAt"]) if "createdAt" in moments else None,
+        modified_at=parse_time(moments["modifiedAt"]) if "modifiedAt" in moments else None,
+    )
+
+
+def _pairs(instances: Sequence[Instance], given: Sequence[Any]) -> Iterator[tuple[Instance, Any]]:
+    """Each instance and what it was read from; an array that is one value has no such pairs."""
+    same = len(instances) == len(given)
+    for place, instance in enumerate(instances):
+        yield instance, given[place] if same else None
+
+
+def _timed(instance: Instance, raw: Any) -> Instance:
+    given = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
+    return {**instance, **{name: given[name] for name in _TIMES if is_time(given.get(name))}}
+
+
+def _narrowed(entity: Entity, item: Information) -> Entity:
+    """Only what the registration speaks of: all its constraints are respected (clause 4.3.6.1)."""
+    if not item.attributes:
+        return entity
+    kept = {name: value for name, value in entity.attributes.items() if name in item.attributes}
+    return msgspec.structs.replace(entity, attributes=kept)
