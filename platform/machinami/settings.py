@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     source_timeout: float = 5.0
     source_private: bool = False
     split_entities: bool = False
+    dead_letter_days: float = Field(default=30.0, gt=0)
     tile_url: str = ""
     stream_max_bytes: int = 8 * 2**30
     stream_max_age_hours: int = 24

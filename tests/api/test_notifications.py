@@ -1,69 +1,18 @@
 """From a change to its receiver: matching in the writing transaction, outbox, delivery (clause 5.8.6)."""
 
-import asyncio
-import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from api_receivers import Receivers, deliver, subscribe
 from api_samples import GAUGE, gauge, point
-from machinami.linkage.contexts import Contexts
 from machinami.linkage.outbox import Outbox
-from machinami.notify.delivery import Notifier
-from machinami.settings import Settings
 from sqlalchemy import Engine, text
-
-Receiver = Callable[[httpx.Request], httpx.Response]
-
-
-class Receivers:
-    """Endpoints by host: what each got, and how it answers."""
-
-    def __init__(self) -> None:
-        self.got: dict[str, list[Any]] = {}
-        self.down: set[str] = set()
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        if request.url.host in self.down:
-            raise httpx.ConnectError("refused")
-        self.got.setdefault(request.url.host, []).append(json.loads(request.content))
-        return httpx.Response(200)
-
-    def levels(self, host: str) -> list[Any]:
-        """Levels that arrived, in order."""
-        bodies = self.got.get(host, [])
-        return [entity["currentLevel"]["value"] for body in bodies for entity in body["data"]]
 
 
 @pytest.fixture
 def receivers() -> Receivers:
     return Receivers()
-
-
-def _deliver(engine: Engine, receivers: Receiver, *, attempts: int = 10, pause: float = 0.0) -> None:
-    """One round of the notifier."""
-
-    async def run() -> None:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(receivers)) as client:
-            contexts = Contexts(engine, Settings(context_fetch=False))
-            notifier = Notifier(Outbox(engine), contexts, client, pause=lambda _: pause, attempts=attempts)
-            await notifier.start_due()
-            await notifier.settle()
-
-    asyncio.run(run())
-
-
-def _subscribe(client: httpx.Client, host: str = "a", **more: Any) -> str:
-    document = {
-        "type": "Subscription",
-        "entities": [{"type": "FloodMonitoring"}],
-        "notification": {"endpoint": {"uri": f"http://{host}/notify"}},
-        **more,
-    }
-    created = client.post("/subscriptions", json=document)
-    assert created.status_code == 201, created.text
-    return created.headers["Location"].removeprefix("/ngsi-ld/v1")
 
 
 def _set_level(client: httpx.Client, level: float) -> None:
@@ -80,11 +29,11 @@ def _waiting(engine: Engine) -> int:
 def test_each_change_arrives_once_and_in_order(
     client: httpx.Client, engine: Engine, receivers: Receivers
 ) -> None:
-    path = _subscribe(client)
+    path = subscribe(client)
     client.post("/entities", json=gauge(level=0))
     for level in range(1, 6):
         _set_level(client, level)
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.levels("a") == [0, 1, 2, 3, 4, 5]
     assert len({body["id"] for body in receivers.got["a"]}) == 6
     assert _waiting(engine) == 0
@@ -114,18 +63,18 @@ def test_each_change_arrives_once_and_in_order(
 def test_what_concerns_a_subscription(
     client: httpx.Client, engine: Engine, receivers: Receivers, more: dict[str, Any], levels: list[int]
 ) -> None:
-    _subscribe(client, **more)
+    subscribe(client, **more)
     client.post("/entities", json=gauge(level=0, location=point(135, 35)))
     _set_level(client, 5)
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.levels("a") == levels
 
 
 def test_a_deletion(client: httpx.Client, engine: Engine, receivers: Receivers) -> None:
-    _subscribe(client, notificationTrigger=["entityDeleted"])
+    subscribe(client, notificationTrigger=["entityDeleted"])
     client.post("/entities", json=gauge())
     client.delete(f"/entities/{GAUGE}")
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     [body] = receivers.got["a"]
     assert body["data"][0]["id"] == GAUGE
     assert "deletedAt" in body["data"][0]
@@ -134,13 +83,13 @@ def test_a_deletion(client: httpx.Client, engine: Engine, receivers: Receivers) 
 def test_a_changed_subscription_counts_at_once(
     client: httpx.Client, engine: Engine, receivers: Receivers
 ) -> None:
-    path = _subscribe(client, q="currentLevel>100")
+    path = subscribe(client, q="currentLevel>100")
     client.post("/entities", json=gauge(level=1))
     client.patch(path, json={"q": "currentLevel>1"})
     _set_level(client, 2)
     client.patch(path, json={"isActive": False})
     _set_level(client, 3)
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.levels("a") == [2]
 
 
@@ -148,66 +97,66 @@ def test_only_the_attributes_wanted_are_sent(
     client: httpx.Client, engine: Engine, receivers: Receivers
 ) -> None:
     endpoint = {"uri": "http://a/notify"}
-    _subscribe(client, notification={"endpoint": endpoint, "attributes": ["name"], "format": "keyValues"})
+    subscribe(client, notification={"endpoint": endpoint, "attributes": ["name"], "format": "keyValues"})
     client.post("/entities", json=gauge(name="並木"))
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.got["a"][0]["data"] == [{"id": GAUGE, "type": "FloodMonitoring", "name": "並木"}]
 
 
 def test_a_dead_endpoint_delays_nobody_else(
     client: httpx.Client, engine: Engine, receivers: Receivers
 ) -> None:
-    dead, alive = _subscribe(client, "dead"), _subscribe(client, "alive")
+    dead, alive = subscribe(client, "dead"), subscribe(client, "alive")
     receivers.down.add("dead")
     client.post("/entities", json=gauge(level=0))
     _set_level(client, 1)
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.levels("alive") == [0, 1]
     failed = client.get(dead).json()["notification"]
     assert (failed["status"], failed["timesFailed"]) == ("failed", 1)
     assert client.get(alive).json()["notification"]["status"] == "ok"
     receivers.down.clear()
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.levels("dead") == [0, 1]
 
 
 def test_what_fails_waits_its_pause(client: httpx.Client, engine: Engine, receivers: Receivers) -> None:
-    _subscribe(client)
+    subscribe(client)
     receivers.down.add("a")
     client.post("/entities", json=gauge())
-    _deliver(engine, receivers, pause=3600)
+    deliver(engine, receivers, pause=3600)
     receivers.down.clear()
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.levels("a") == []
     assert _waiting(engine) == 1
 
 
 def test_in_the_end_it_is_a_dead_letter(client: httpx.Client, engine: Engine, receivers: Receivers) -> None:
-    _subscribe(client)
+    subscribe(client)
     receivers.down.add("a")
     client.post("/entities", json=gauge(level=0))
     _set_level(client, 1)
     for _ in range(2):
-        _deliver(engine, receivers, attempts=2)
+        deliver(engine, receivers, attempts=2)
     with engine.connect() as connection:
         [letter] = connection.execute(
             text("SELECT attempts, last_error FROM outbox WHERE dead_at IS NOT NULL")
         )
     assert (letter.attempts, letter.last_error) == (2, "ConnectError: refused")
     receivers.down.clear()
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.levels("a") == [1]
 
 
 def test_an_answer_that_is_no_success_is_a_failure(client: httpx.Client, engine: Engine) -> None:
-    _subscribe(client)
+    subscribe(client)
     client.post("/entities", json=gauge())
-    _deliver(engine, lambda _: httpx.Response(500), pause=3600)
+    deliver(engine, lambda _: httpx.Response(500), pause=3600)
     assert _waiting(engine) == 1
 
 
 def test_a_killed_notifier_loses_nothing(client: httpx.Client, engine: Engine, receivers: Receivers) -> None:
-    _subscribe(client)
+    subscribe(client)
     client.post("/entities", json=gauge(level=0))
     _set_level(client, 1)
     killed = {"count": 0}
@@ -217,9 +166,9 @@ def test_a_killed_notifier_loses_nothing(client: httpx.Client, engine: Engine, r
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _deliver(engine, kill)
+        deliver(engine, kill)
     assert killed["count"] == 1
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.levels("a") == [0, 1]
 
 
@@ -236,17 +185,17 @@ def test_only_one_notifier_delivers(engine: Engine) -> None:
 def test_a_deleted_subscription_gets_nothing(
     client: httpx.Client, engine: Engine, receivers: Receivers
 ) -> None:
-    path = _subscribe(client)
+    path = subscribe(client)
     client.post("/entities", json=gauge())
     client.delete(path)
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert receivers.got == {}
     assert _waiting(engine) == 0
 
 
 def test_many_changes_of_one_transaction(client: httpx.Client, engine: Engine, receivers: Receivers) -> None:
-    _subscribe(client)
+    subscribe(client)
     client.post("/entityOperations/upsert", json=[gauge(f"urn:ngsi-ld:G:{n}", level=n) for n in range(250)])
-    _deliver(engine, receivers)
+    deliver(engine, receivers)
     assert sorted(receivers.levels("a")) == list(range(250))
     assert len(receivers.got["a"]) == 3

@@ -105,6 +105,9 @@ def _with_header(key: str, value: str) -> dict[str, Any]:
     return {"endpoint": {"uri": "http://a", "receiverInfo": [{"key": key, "value": value}]}}
 
 
+MQTT_QOS_3 = {"endpoint": {"uri": "mqtt://a/b", "notifierInfo": [{"key": "MQTT-QoS", "value": "3"}]}}
+
+
 @pytest.mark.parametrize(
     ("more", "status", "field"),
     [
@@ -115,7 +118,7 @@ def _with_header(key: str, value: str) -> dict[str, Any]:
         ({"notification": {"endpoint": {}}}, 400, "endpoint.uri"),
         ({"notification": {"endpoint": {"uri": "ftp://a/b"}}}, 400, "uri"),
         ({"notification": {"endpoint": {"uri": "http://"}}}, 400, "uri"),
-        ({"notification": {"endpoint": {"uri": "mqtt://a/b"}}}, 501, "uri"),
+        ({"notification": {"endpoint": {"uri": "mqtt://a"}}}, 400, "uri"),
         ({"notification": {**NOTIFICATION, "format": "x"}}, 400, "format"),
         ({"notification": {**NOTIFICATION, "attributes": []}}, 400, "attributes"),
         ({"notification": {"endpoint": {"uri": "http://a", "accept": "text/html"}}}, 400, "accept"),
@@ -130,9 +133,20 @@ def _with_header(key: str, value: str) -> dict[str, Any]:
         ({"expiresAt": "2000-01-01T00:00:00Z"}, 400, "expiresAt"),
         ({"expiresAt": "tomorrow"}, 400, "expiresAt"),
         ({"notificationTrigger": ["never"]}, 400, "notificationTrigger"),
-        ({"throttling": 5}, 501, "throttling"),
-        ({"timeInterval": 5}, 501, "timeInterval"),
-        ({"nothing": 5}, 400, "nothing"),
+        ({"throttling": 0}, 400, "throttling"),
+        ({"throttling": 5, "timeInterval": 5}, 400, "throttling"),
+        ({"watchedAttributes": ["a"], "timeInterval": 5}, 400, "watchedAttributes"),
+        ({"temporalQ": {"timerel": "before", "timeAt": "2026-01-01T00:00:00Z"}}, 400, "temporalQ"),
+        ({"scopeQ": "/a//b"}, 400, "scopeQ"),
+        ({"datasetId": ["none"]}, 400, "datasetId"),
+        ({"ngsildConformance": "one"}, 400, "ngsildConformance"),
+        ({"csf": "a=="}, 400, None),
+        ({"notification": {**NOTIFICATION, "join": "all"}}, 400, "join"),
+        ({"notification": {**NOTIFICATION, "joinLevel": 1.5}}, 400, "joinLevel"),
+        ({"notification": {**NOTIFICATION, "pick": ["a"], "attributes": ["a"]}}, 400, "attributes"),
+        ({"notification": {**NOTIFICATION, "showChanges": True, "format": "keyValues"}}, 400, "showChanges"),
+        ({"notification": MQTT_QOS_3}, 400, "notifierInfo"),
+        ({"nothing": 5}, 400, "subscription.nothing"),
         ({"id": "no uri"}, 400, "id"),
     ],
 )  # fmt: skip

@@ -107,6 +107,30 @@ def milliseconds(name: str) -> Reader:
     return read
 
 
+def number(name: str, *, most: float = 1e9, whole: bool = False) -> Reader:
+    """A number greater than 0."""
+
+    def read(value: Any, _: Context) -> Mapping[str, Any]:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 < value <= most or (whole and value != int(value)):
+            kind = "whole number" if whole else "number"
+            raise wrong(name, value, f"is not a {kind} greater than 0", f"Up to {most:,.0f}")
+        return {name: value}
+
+    return read
+
+
+def parsed(name: str, parse: Callable[[str], object]) -> Reader:
+    """A text of a grammar; `parse` raises BadRequestData where it is not."""
+
+    def read(value: Any, context: Context) -> Mapping[str, Any]:
+        stored = text(name)(value, context)
+        parse(value)
+        return stored
+
+    return read
+
+
 def duration(name: str) -> Reader:
     """An ISO 8601 duration."""
 
@@ -191,12 +215,17 @@ def is_web_address(value: Any) -> bool:
 
 def header_pairs(name: str) -> Reader:
     """KeyValuePairs that become headers (clause 5.2.22)."""
+    return pairs(name, _is_header)
+
+
+def pairs(name: str, is_pair: Callable[[str, str], bool]) -> Reader:
+    """KeyValuePairs (clause 5.2.22), at least one, each of which means something to this binding."""
 
     def read(value: Any, _: Context) -> Mapping[str, Any]:
-        pairs = [as_object(pair) for pair in as_array(value)]
-        if not pairs or not all(set(pair) == {"key", "value"} and _is_header(**pair) for pair in pairs):
-            raise wrong(name, value, "is not a list of headers", 'Write [{"key": "…", "value": "…"}]')
-        return {name: pairs}
+        given = [as_object(pair) for pair in as_array(value)]
+        if not given or not all(_is_pair(pair) and is_pair(pair["key"], pair["value"]) for pair in given):
+            raise wrong(name, value, "is not a list of pairs known", 'Write [{"key": "…", "value": "…"}]')
+        return {name: given}
 
     return read
 
@@ -228,6 +257,9 @@ def record(
     return read
 
 
-def _is_header(key: Any, value: Any) -> bool:
-    is_key = isinstance(key, str) and _HEADER_NAME.fullmatch(key) is not None
-    return is_key and isinstance(value, str) and _HEADER_VALUE.fullmatch(value) is not None
+def _is_pair(pair: Mapping[str, Any]) -> bool:
+    return set(pair) == {"key", "value"} and all(isinstance(each, str) for each in pair.values())
+
+
+def _is_header(key: str, value: str) -> bool:
+    return _HEADER_NAME.fullmatch(key) is not None and _HEADER_VALUE.fullmatch(value) is not None

@@ -1,45 +1,45 @@
-"""Subscription documents (clauses 5.2.12 to 5.2.15): as clients write them, as stored, as clients read them.
+"""Subscription documents (clauses 5.2.12 and 5.2.13): as clients write them, as stored, as clients read them.
 
 Stored members have their names expanded, so that they mean the same whatever @context they are read with;
-``q`` stays as it was written, beside the IRIs of the names in it.
+``q`` stays as it was written, beside the IRIs of the names in it. Subscriptions to context source
+registrations are of the same data type (clause 5.11.2): `MEMBERS` and `read_members` serve both.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from machinami.api.forms import REPRESENTATIONS
-from machinami.api.negotiation import GEO_JSON, JSON, JSON_LD
+from machinami.api.members import (
+    Readers,
+    datasets,
+    flag,
+    future,
+    names,
+    number,
+    parsed,
+    record,
+    text,
+    words,
+    wrong,
+)
+from machinami.api.notification_parameters import read_notification, show_notification
 from machinami.api.selections import read_geo_document, read_selectors
-from machinami.api.shapes import as_array, as_object, is_texts
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import BadRequestData
+from machinami.linkage.rules import TRIGGERS
 from machinami.linkage.subscribing import StoredSubscription
-from machinami.linkage.subscriptions import TRIGGERS
-from machinami.linkage.types import format_types
+from machinami.linkage.types import format_types, parse_scopes
 from machinami.model import format_time
+from machinami.ngsild.conformance import parse_version
 from machinami.ngsild.context import Context
 from machinami.ngsild.geo import parse_geo
+from machinami.ngsild.languages import parse_languages
 from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.q import parse_q
-from machinami.ngsild.times import clean_time, parse_time
-
-Reader = Callable[[Any, Context], Mapping[str, Any]]
-"""A member's value → members as they are stored."""
+from machinami.ngsild.times import parse_time
 
 _NAME = re.compile(r"[^\W\d_]\w*(?::[^\W\d_]\w*)?")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4000}")
-_SCHEMES = ("http", "https")
 _READ_ONLY = frozenset({"status", "createdAt", "modifiedAt", "type", "id"})
-_COUNTED = frozenset({"lastFailure", "lastNotification", "lastSuccess", "timesFailed", "timesSent", "status"})
-PENDING = frozenset({
-    "scopeQ", "temporalQ", "csf", "datasetId", "expandValues", "jsonKeys", "lang", "ngsildConformance",
-    "splitEntities", "throttling", "timeInterval", "pick", "omit", "join", "joinLevel", "showChanges",
-    "cooldown", "notifierInfo",
-})  # fmt: skip
-"""Members that are answered by 501."""
 
 
 def read_subscription(document: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -47,28 +47,30 @@ def read_subscription(document: Mapping[str, Any], context: Context) -> dict[str
 
     Raises:
         BadRequestData: it breaks clause 5.2.12.
-        NotSupported: a member that is not implemented yet.
     """
     if document.get("type") != "Subscription":
-        raise _wrong("type", document.get("type"), "is not Subscription", 'Add "type": "Subscription"')
+        raise wrong("type", document.get("type"), "is not Subscription", 'Add "type": "Subscription"')
     return checked(read_members(document, context))
 
 
 def read_members(document: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Some members of a Subscription as they are stored."""
-    stored: dict[str, Any] = {}
-    for name, value in document.items():
-        if name not in _READ_ONLY:
-            stored.update(_reader(_MEMBERS, name)(value, context))
-    return stored
+    if document.keys() <= _READ_ONLY:
+        return {}
+    return {**record("subscription", MEMBERS, ignored=_READ_ONLY)(document, context)["subscription"]}
 
 
 def checked(stored: dict[str, Any]) -> dict[str, Any]:
     """The stored form of a whole Subscription, if its members go together."""
     if "notification" not in stored:
-        raise _wrong("notification", None, "is missing", "Say where to send notifications")
-    if not ({"entities", "watchedAttributes"} & stored.keys() or stored.get("localOnly")):
-        raise _wrong("entities", None, "is missing, and watchedAttributes too", "Give one of the two")
+        raise wrong("notification", None, "is missing", "Say where to send notifications")
+    is_periodic, is_local = "timeInterval" in stored, stored.get("localOnly", False)
+    for name in ("watchedAttributes", "throttling") if is_periodic else ():
+        if name in stored:
+            raise wrong(name, stored[name], "does not go with timeInterval", "Give one of the two")
+    needed = {"entities"} if is_periodic else {"entities", "watchedAttributes"}
+    if not (is_local or needed & stored.keys()):
+        raise wrong("entities", None, "is missing, and watchedAttributes too", "Give one of the two")
     return stored
 
 
@@ -86,9 +88,7 @@ def show_subscription(
     if "geoQ" in document:
         geoproperty = context.compact(document["geoQ"]["geoproperty"])
         document["geoQ"] = {**document["geoQ"], "geoproperty": geoproperty}
-    notification = {**document["notification"], **stored.status}
-    if "attributes" in notification:
-        notification["attributes"] = [context.compact(name) for name in notification["attributes"]]
+    notification = {**show_notification(document["notification"], context), **stored.status}
     shown |= {**document, "notification": notification, "status": _status(document)}
     if sys_attrs:
         shown |= {"createdAt": format_time(stored.created_at), "modifiedAt": format_time(stored.modified_at)}
@@ -108,54 +108,6 @@ def _show_selector(item: Mapping[str, Any], context: Context) -> dict[str, Any]:
     return {**shown, "idPattern": item["id_pattern"]} if item["id_pattern"] else shown
 
 
-def _reader(readers: Mapping[str, Reader], name: str) -> Reader:
-    if name in readers:
-        return readers[name]
-    if name in PENDING:
-        raise NotSupported(
-            f"{name} of a subscription is not implemented yet", field=name, cure=f"Leave out {name}"
-        )
-    raise _wrong(name, None, "is no member of a subscription", "See ETSI GS CIM 009 clause 5.2.12")
-
-
-def _text(name: str) -> Reader:
-    def read(value: Any, _: Context) -> Mapping[str, Any]:
-        if not isinstance(value, str) or not value:
-            raise _wrong(name, value, "is not a text", "Write a string")
-        return {name: value}
-
-    return read
-
-
-def _flag(name: str) -> Reader:
-    def read(value: Any, _: Context) -> Mapping[str, Any]:
-        if not isinstance(value, bool):
-            raise _wrong(name, value, "is not a boolean", "Write true or false")
-        return {name: value}
-
-    return read
-
-
-def _word(name: str, known: Iterable[str]) -> Reader:
-    words = tuple(known)
-
-    def read(value: Any, _: Context) -> Mapping[str, Any]:
-        if value not in words:
-            raise _wrong(name, value, "is none of those known", f"One of {', '.join(words)}")
-        return {name: value}
-
-    return read
-
-
-def _names(name: str) -> Reader:
-    def read(value: Any, context: Context) -> Mapping[str, Any]:
-        if not is_texts(value):
-            raise _wrong(name, value, "is not a list of names", "Write a JSON array of attribute names")
-        return {name: [context.expand(term) for term in value]}
-
-    return read
-
-
 def _entities(value: Any, context: Context) -> Mapping[str, Any]:
     selectors = read_selectors(value, context)
     for selector in selectors:
@@ -171,7 +123,7 @@ def _entities(value: Any, context: Context) -> Mapping[str, Any]:
 
 def _q(value: Any, context: Context) -> Mapping[str, Any]:
     if not isinstance(value, str):
-        raise _wrong("q", value, "is not a text", 'Write such as "temperature>20"')
+        raise wrong("q", value, "is not a text", 'Write such as "temperature>20"')
     parse_q(value, context)
     # Every word of it, also the ones inside texts: more than needed does no harm.
     return {
@@ -187,6 +139,15 @@ def _known(term: str, context: Context) -> str | None:
         return None
 
 
+def _csf(value: Any, context: Context) -> Mapping[str, Any]:
+    """A filter on registrations (clause 4.9), for those who distribute the subscription.
+
+    What is stored here has no registration as its origin, so it filters nothing of it.
+    """
+    parse_q(text("csf")(value, context)["csf"], context)
+    return {"csf": value}
+
+
 def _geo(value: Any, context: Context) -> Mapping[str, Any]:
     given = read_geo_document(value)
     geoproperty = context.expand(given.get("geoproperty", "location"))
@@ -195,100 +156,35 @@ def _geo(value: Any, context: Context) -> Mapping[str, Any]:
     return {"geoQ": query}
 
 
-def _triggers(value: Any, _: Context) -> Mapping[str, Any]:
-    if not is_texts(value) or not set(value) <= TRIGGERS.keys():
-        raise _wrong("notificationTrigger", value, "has an unknown trigger", f"Of {', '.join(TRIGGERS)}")
-    return {"notificationTrigger": value}
+def _temporal(value: Any, _: Context) -> Mapping[str, Any]:
+    """For registration subscriptions only (clause 5.2.12)."""
+    cure = "Leave it out, or subscribe at /csourceSubscriptions"
+    raise wrong("temporalQ", value, "does not go with a subscription to entities", cure)
 
 
-def _expiry(value: Any, _: Context) -> Mapping[str, Any]:
-    if parse_time(value, "expiresAt") <= datetime.now(UTC):
-        raise _wrong("expiresAt", value, "is past", "Write a moment to come, or leave it out")
-    return {"expiresAt": clean_time(value, "expiresAt")}
-
-
-def _notification(value: Any, context: Context) -> Mapping[str, Any]:
-    return {"notification": _object("notification", value, context, _NOTIFICATION, ("endpoint",), _COUNTED)}
-
-
-def _endpoint(value: Any, context: Context) -> Mapping[str, Any]:
-    return {"endpoint": _object("endpoint", value, context, _ENDPOINT, ("uri",))}
-
-
-def _object(
-    field: str,
-    value: Any,
-    context: Context,
-    readers: Mapping[str, Reader],
-    needed: Iterable[str],
-    ignored: frozenset[str] = frozenset(),
-) -> dict[str, Any]:
-    given = as_object(value)
-    stored: dict[str, Any] = {}
-    for name, each in given.items():
-        if name not in ignored:
-            stored.update(_reader(readers, name)(each, context))
-    for name in needed:
-        if name not in stored:
-            raise _wrong(f"{field}.{name}", None, "is missing", f"Give {name}")
-    return stored
-
-
-def _uri(value: Any, _: Context) -> Mapping[str, Any]:
-    scheme = urlsplit(value).scheme if isinstance(value, str) else ""
-    if scheme in ("mqtt", "mqtts"):
-        raise NotSupported("MQTT endpoints (clause 7) are not implemented yet", field="uri", value=value)
-    if scheme not in _SCHEMES or not urlsplit(value).hostname:
-        raise _wrong("uri", value, "is not an http(s) address", "Write such as http://127.0.0.1:3000/notify")
-    return {"uri": value}
-
-
-def _receiver_info(value: Any, _: Context) -> Mapping[str, Any]:
-    pairs = as_array(value)
-    headers = [as_object(pair) for pair in pairs]
-    if not pairs or not all(set(pair) == {"key", "value"} and _is_header(**pair) for pair in headers):
-        raise _wrong("receiverInfo", value, "is not a list of headers", 'Write [{"key": "…", "value": "…"}]')
-    return {"receiverInfo": headers}
-
-
-def _is_header(key: Any, value: Any) -> bool:
-    is_key = isinstance(key, str) and _HEADER_NAME.fullmatch(key) is not None
-    return is_key and isinstance(value, str) and _HEADER_VALUE.fullmatch(value) is not None
-
-
-def _milliseconds(value: Any, _: Context) -> Mapping[str, Any]:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 60_000:
-        raise _wrong("timeout", value, "is not a time", "Milliseconds, up to 60000")
-    return {"timeout": value}
-
-
-def _wrong(field: str, value: Any, problem: str, cure: str) -> BadRequestData:
-    return BadRequestData(f"{field} {problem}", field=field, value=value, cure=cure)
-
-
-_MEMBERS: Mapping[str, Reader] = {
-    "description": _text("description"),
+MEMBERS: Readers = {
+    "csf": _csf,
+    "datasetId": datasets("datasetId"),
+    "description": text("description"),
     "entities": _entities,
-    "expiresAt": _expiry,
+    "expandValues": text("expandValues"),
+    "expiresAt": future("expiresAt"),
     "geoQ": _geo,
-    "isActive": _flag("isActive"),
-    "jsonldContext": _text("jsonldContext"),
-    "localOnly": _flag("localOnly"),
-    "notification": _notification,
-    "notificationTrigger": _triggers,
+    "isActive": flag("isActive"),
+    "jsonKeys": text("jsonKeys"),
+    "jsonldContext": text("jsonldContext"),
+    "lang": parsed("lang", parse_languages),
+    "localOnly": flag("localOnly"),
+    "ngsildConformance": parsed("ngsildConformance", parse_version),
+    "notification": read_notification,
+    "notificationTrigger": words("notificationTrigger", TRIGGERS),
     "q": _q,
-    "subscriptionName": _text("subscriptionName"),
-    "watchedAttributes": _names("watchedAttributes"),
+    "scopeQ": parsed("scopeQ", parse_scopes),
+    "splitEntities": flag("splitEntities"),
+    "subscriptionName": text("subscriptionName"),
+    "temporalQ": _temporal,
+    "throttling": number("throttling"),
+    "timeInterval": number("timeInterval"),
+    "watchedAttributes": names("watchedAttributes"),
 }
-_NOTIFICATION: Mapping[str, Reader] = {
-    "attributes": _names("attributes"),
-    "endpoint": _endpoint,
-    "format": _word("format", REPRESENTATIONS),
-    "sysAttrs": _flag("sysAttrs"),
-}
-_ENDPOINT: Mapping[str, Reader] = {
-    "accept": _word("accept", (JSON, JSON_LD, GEO_JSON)),
-    "receiverInfo": _receiver_info,
-    "timeout": _milliseconds,
-    "uri": _uri,
-}
+"""Members of a Subscription and who reads them (clause 5.2.12)."""

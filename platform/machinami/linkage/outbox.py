@@ -1,24 +1,40 @@
 """Notifications on their way out: which are due, what became of each. The notifier's view of the store."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
+from machinami.linkage.notified import entity_document, entity_of_document, wanted
+from machinami.linkage.read import Page, Selection, load_entities, query_entities
+from machinami.linkage.rule_index import Index
+from machinami.linkage.rules import Rule
 from machinami.model import Entity, format_time
-from machinami.ngsild.times import parse_time
-from machinami.store import queries_subscription as queries
+from machinami.store import queries_outbox as queries
 from machinami.store.engine import transaction
-from machinami.store.queries_subscription import Due, Notification, StoredSubscription
+from machinami.store.queries_outbox import Due, Notification
+from machinami.store.queries_subscription import StoredSubscription, fetch_subscription, write_status
 from machinami.store.reading import reading
 
-__all__ = ["Due", "Lead", "Notification", "Outbox", "Queue", "StoredSubscription", "entity_of_document"]
+__all__ = [
+    "Due",
+    "Lead",
+    "Notification",
+    "Outbox",
+    "Queue",
+    "Rule",
+    "StoredSubscription",
+    "entity_of_document",
+]
 
 Lead: TypeAlias = Connection
 """The connection that holds the right to deliver."""
+
+ENTITIES_A_PERIOD = 1000
+"""Entities that one periodic notification tells at most."""
 
 _LEADER = 0x6D616368  # key of the advisory lock: only one notifier delivers, so that order holds
 
@@ -40,6 +56,7 @@ class Outbox:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._index = Index()
 
     @contextmanager
     def leading(self) -> Generator[Lead | None]:
@@ -63,25 +80,40 @@ class Outbox:
             return queries.fetch_due(connection)
 
     def queue(self, due: Due, limit: int) -> Queue | None:
-        """Its oldest notifications; None when the subscription is gone."""
-        with reading(self._engine) as connection:
-            stored = queries.fetch_subscription(connection, due.tenant, due.subscription_id)
+        """Its oldest notifications, now in hand; None when the subscription is gone, and they with it."""
+        with transaction(self._engine) as connection:
+            queries.deliver_later(connection)
+            stored = fetch_subscription(connection, due.tenant, due.subscription_id)
             if stored is None:
+                queries.drop_waiting(connection, due)
                 return None
             return Queue(
                 subscription=stored,
                 tenant_name=queries.tenant_name(connection, due.tenant),
-                notifications=queries.fetch_notifications(connection, due, limit=limit),
+                notifications=queries.take_notifications(connection, due, limit=limit),
             )
+
+    def release(self, due: Due | None = None) -> Sequence[int]:
+        """Put back what is in hand, for one subscription or all; the ids of what was."""
+        with transaction(self._engine) as connection:
+            return queries.release_taken(connection, due)
 
     def delivered(self, due: Due, notification: Notification) -> None:
         """It arrived: it leaves the outbox, and the subscription says so (clause 5.2.14.2)."""
         now = format_time(datetime.now(UTC))
         with transaction(self._engine) as connection:
             queries.deliver_later(connection)
-            queries.delete_notification(connection, notification.id)
+            queries.delete_notifications(connection, [notification.id])
             members = {"status": "ok", "lastNotification": now, "lastSuccess": now}
-            queries.write_status(connection, due, counters=("timesSent",), members=members)
+            write_status(
+                connection, due.tenant, due.subscription_id, counters=("timesSent",), members=members
+            )
+
+    def unwanted(self, notification: Notification) -> None:
+        """It came too soon after the one before it (throttling, clause 5.2.12): it is not sent."""
+        with transaction(self._engine) as connection:
+            queries.deliver_later(connection)
+            queries.delete_notifications(connection, [notification.id])
 
     def failed(self, due: Due, notification: Notification, error: str, again: float | None) -> None:
         """It did not arrive.
@@ -92,18 +124,47 @@ class Outbox:
         now = format_time(datetime.now(UTC))
         with transaction(self._engine) as connection:
             queries.postpone_notification(connection, notification.id, error, again)
+            queries.release_taken(connection, due)
             members = {"status": "failed", "lastNotification": now, "lastFailure": now}
-            queries.write_status(connection, due, counters=("timesSent", "timesFailed"), members=members)
+            counters = ("timesSent", "timesFailed")
+            write_status(connection, due.tenant, due.subscription_id, counters=counters, members=members)
 
+    def linked(self, tenant: int, ids: Sequence[str]) -> list[Entity]:
+        """Entities that notified ones are linked to, as they are now (clause 4.5.23)."""
+        return load_entities(self._engine, tenant, ids)
 
-def entity_of_document(document: dict[str, Any]) -> Entity:
-    """An entity as the outbox keeps it, see `machinami.linkage.subscriptions.entity_document`."""
-    created, modified = document["createdAt"], document["modifiedAt"]
-    return Entity(
-        id=document["id"],
-        types=tuple(document["types"]),
-        attributes=document["attributes"],
-        scope=tuple(document["scope"]),
-        created_at=parse_time(created) if created else None,
-        modified_at=parse_time(modified) if modified else None,
-    )
+    def prune(self, days: float) -> int:
+        """Remove dead letters older than this; how many."""
+        with transaction(self._engine) as connection:
+            return queries.prune_dead(connection, days)
+
+    def periodic(self) -> list[Rule]:
+        """Active subscriptions that want notifications at intervals."""
+        now = datetime.now(UTC)
+        with reading(self._engine) as connection:
+            rules = self._index.rules(connection)
+        return [
+            rule
+            for mine in rules.values()
+            for rule in mine
+            if rule.interval is not None and rule.is_active(now)
+        ]
+
+    def tell(self, rule: Rule) -> bool:
+        """Put a periodic notification into the outbox; whether there is something to tell (clause 5.8.6).
+
+        None is added while one still waits: an endpoint that is away must not find hours of them.
+        """
+        due = Due(tenant=rule.tenant, subscription_id=rule.subscription_id)
+        with reading(self._engine) as connection:
+            if queries.has_waiting(connection, due):
+                return False
+            name = queries.tenant_name(connection, rule.tenant)
+        selection = Selection(selectors=rule.selectors, q=rule.q, geo=rule.geo)
+        found = query_entities(self._engine, name, selection, Page(limit=ENTITIES_A_PERIOD))
+        documents = [wanted(entity_document(entity), rule) for entity in found.entities if rule.wants(entity)]
+        if documents:
+            row = {"tenant": rule.tenant, "subscription_id": rule.subscription_id, "entities": documents}
+            with transaction(self._engine) as connection:
+                queries.insert_notifications(connection, [row])
+        return bool(documents)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from machinami.errors import MachinamiError, Unavailable
 from machinami.linkage.draft import Draft
 from machinami.linkage.operations import apply
-from machinami.linkage.subscriptions import Written, match
+from machinami.linkage.subscriptions import Index, Written, match
 from machinami.model import DEFAULT_TENANT, Change, Entity, Measurement, Message, Outcome, Rejection
 from machinami.store.engine import translate
 from machinami.store.entities import (
@@ -90,6 +90,7 @@ class Linkage:
         self._catalog = SeriesCatalog()
         self._partitions = Partitions()
         self._tenants: dict[str, int] = {}
+        self._index = Index()
 
     def apply(self, changes: Sequence[Change | Measurement]) -> Sequence[Outcome | MachinamiError]:
         """Apply changes of an API request. See `commit`."""
@@ -131,7 +132,7 @@ class Linkage:
             found = self._catalog.find(connection, self._unknown(drafts))
             rows = self._rows(drafts, found)
             stored = write_observations(connection, rows)
-            _write_state(connection, drafts)
+            _write_state(connection, drafts, self._index)
             _finish(connection, batch, tenants, stored)
         self._catalog.confirm(found)
         self._tenants.update(tenants)  # only now: what this transaction made might have been taken back
@@ -202,14 +203,14 @@ def _draft(
     return drafts, outcomes
 
 
-def _write_state(connection: Connection, drafts: Drafts) -> None:
+def _write_state(connection: Connection, drafts: Drafts, index: Index) -> None:
     left = {key: (draft, draft.finish()) for key, draft in sorted(drafts.items()) if draft.touched}
     old = [(key[0], after) for key, (draft, after) in left.items() if after and draft.before]
     new = [(key[0], after) for key, (draft, after) in left.items() if after and not draft.before]
     update_entities(connection, old)
     insert_entities(connection, new)
     delete_entities(connection, [key for key, (_, after) in left.items() if not after])
-    match(connection, [_written(key[0], draft, after) for key, (draft, after) in left.items()])
+    match(connection, index, [_written(key[0], draft, after) for key, (draft, after) in left.items()])
     notify(connection, left)
 
 

@@ -1,16 +1,21 @@
-"""A notification as its receiver gets it (clauses 5.3.1 and 6.3.8)."""
+"""A notification as its receiver gets it (clauses 5.3.1, 6.3.8 and 7.2).
 
-from collections.abc import Callable
+Shared with notifications to subscribers of context source registrations (clause 5.3.2), whose `data` differ:
+`envelope` makes the headers and the frame, whatever the data are.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import orjson
 
-from machinami.linkage.outbox import Notification, Queue, entity_of_document
+from machinami.linkage.outbox import Notification, Queue, StoredSubscription, entity_of_document
 from machinami.model import DEFAULT_TENANT, format_time
+from machinami.ngsild.conformance import parse_version
 from machinami.ngsild.context import CORE_URL, Context
-from machinami.ngsild.render import Representation, render_collection, render_entity, render_feature
+from machinami.ngsild.render import Representation, render_collection
+from machinami.notify.shape import Load, Shape, Told, with_linked
 
 _JSON, _JSON_LD, _GEO_JSON = "application/json", "application/ld+json", "application/geo+json"
 _REPRESENTATIONS = {
@@ -22,25 +27,45 @@ _REPRESENTATIONS = {
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
-    """What is posted, and where."""
+    """What is sent, and where.
+
+    Attributes:
+        notifier: what the notifier is to know about the channel (notifierInfo).
+        timeout: seconds; None where the subscription does not say.
+    """
 
     url: str
     headers: dict[str, str]
-    body: bytes
+    body: dict[str, Any]
+    notifier: Mapping[str, str]
     timeout: float | None
 
 
 def compose(
-    queue: Queue, notification: Notification, context: Context, link: Callable[[Context], str]
+    queue: Queue,
+    notification: Notification,
+    context: Context,
+    *,
+    link: Callable[[Context], str],
+    load: Load,
 ) -> Post:
-    """The request for one notification. Its id stays the same when it is sent again, so that doubles show.
+    """The request for one notification.
 
     Args:
         context: @context of the subscription.
         link: gives an address for it, where it has to go into a Link header.
+        load: gives linked entities.
     """
-    parameters = queue.subscription.document["notification"]
-    endpoint = parameters["endpoint"]
+    return envelope(
+        queue, notification, context, link, _data(queue.subscription, notification, context, load)
+    )
+
+
+def envelope(
+    queue: Queue, notification: Notification, context: Context, link: Callable[[Context], str], data: Any
+) -> Post:
+    """The request around the data. Its id stays the same when it is sent again, so that doubles show."""
+    endpoint = queue.subscription.document["notification"]["endpoint"]
     accept = endpoint.get("accept", _JSON)
     headers = {pair["key"]: pair["value"] for pair in endpoint.get("receiverInfo", ())}
     if queue.tenant_name != DEFAULT_TENANT:
@@ -50,7 +75,7 @@ def compose(
         "type": "Notification",
         "subscriptionId": queue.subscription.id,
         "notifiedAt": format_time(datetime.now(UTC)),
-        "data": _data(notification, parameters, context, accept),
+        "data": data,
     }
     if accept == _JSON or headers.get("Prefer") == "body=json":
         headers["Link"] = f'<{link(context)}>; rel="http://www.w3.org/ns/json-ld#context"; type="{_JSON_LD}"'
@@ -60,23 +85,38 @@ def compose(
     return Post(
         url=endpoint["uri"],
         headers={**headers, "Content-Type": accept},
-        body=orjson.dumps(body),
+        body=body,
+        notifier={pair["key"]: pair["value"] for pair in endpoint.get("notifierInfo", ())},
         timeout=timeout / 1000 if timeout else None,
     )
 
 
-def _data(notification: Notification, parameters: dict[str, Any], context: Context, accept: str) -> Any:
-    representation = _REPRESENTATIONS[parameters.get("format", "normalized")]
-    sys_attrs = parameters.get("sysAttrs", False)
-    rendered: list[dict[str, Any]] = []
-    for document in notification.entities:
-        entity = entity_of_document(document)
-        if accept == _GEO_JSON:
-            rendered.append(render_feature(entity, context, "location", representation, sys_attrs=sys_attrs))
-            continue
-        shown = render_entity(entity, context, representation, sys_attrs=sys_attrs)
-        rendered.append({**shown, "deletedAt": document["deletedAt"]} if "deletedAt" in document else shown)
-    return render_collection(rendered) if accept == _GEO_JSON else rendered
+def _data(subscription: StoredSubscription, notification: Notification, context: Context, load: Load) -> Any:
+    parameters = subscription.document["notification"]
+    shape = _shape(subscription.document, context)
+    told = [
+        Told(entity=entity_of_document(document), shape=shape, deleted=document.get("deletedAt"))
+        for document in notification.entities
+    ]
+    joined = with_linked(told, parameters.get("join", ""), int(parameters.get("joinLevel", 1)), load)
+    if parameters["endpoint"].get("accept") == _GEO_JSON:
+        return render_collection(each.shape.feature(each.entity, each.deleted) for each in joined)
+    return [each.shape.entity(each.entity, each.deleted) for each in joined]
+
+
+def _shape(document: Mapping[str, Any], context: Context) -> Shape:
+    parameters = document["notification"]
+    conformance = document.get("ngsildConformance")
+    return Shape(
+        context=context,
+        representation=_REPRESENTATIONS[parameters.get("format", "normalized")],
+        sys_attrs=parameters.get("sysAttrs", False),
+        lang=document.get("lang"),
+        datasets=frozenset(document["datasetId"]) if "datasetId" in document else None,
+        pick=parameters.get("pick"),
+        omit=parameters.get("omit", {}),
+        version=parse_version(conformance) if conformance else None,
+    )
 
 
 def _member(context: Context) -> Any:

@@ -40,7 +40,13 @@ async def _serve(settings: Settings, engine: Engine) -> None:
     base_url = f"http://{settings.api_host}:{settings.api_port}"
     # Endpoints are often in the intranet or on this machine: a proxy would not know them.
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
-        notifier = Notifier(Outbox(engine), Contexts(engine, settings), client, base_url=base_url)
+        notifier = Notifier(
+            Outbox(engine),
+            Contexts(engine, settings),
+            client,
+            base_url=base_url,
+            dead_days=settings.dead_letter_days,
+        )
         running = asyncio.create_task(notifier.run(), name="notifier")
         waiting = asyncio.create_task(stopped.wait(), name="notifier: wait for the signal")
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)

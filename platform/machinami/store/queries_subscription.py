@@ -1,39 +1,32 @@
-"""Subscriptions and the outbox: what is wanted, and which notifications are due."""
+"""Subscriptions: what is wanted, and by which changes to them an index in memory stays right."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    cast,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import BigInteger, Connection, cast, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from machinami.store.tables import outbox, subscription, tenant
+from machinami.store.tables import outbox, subscription, subscription_change
 
-_FINGERPRINT = select(
-    func.count(),
-    func.coalesce(
-        func.sum(cast(func.extract("epoch", subscription.c.modified_at) * 1_000_000, BigInteger)), 0
-    ),
-).select_from(subscription)
+_CHANGES_KEPT = 10_000
+_LOCK = 0x73756273  # "subs": changes to subscriptions commit one after another, in the order of revisions
+
+
+class Watched(StrEnum):
+    """What a subscription watches: entities (clause 5.8), or context source registrations (5.11)."""
+
+    ENTITIES = "entities"
+    SOURCES = "sources"
 
 
 class StoredSubscription(msgspec.Struct, frozen=True, kw_only=True):
     """One subscription as it is kept.
 
     Attributes:
-        document: members with their names expanded; see `machinami.linkage.subscription_documents`.
+        document: members with their names expanded; see `machinami.api.subscription_documents`.
         context: source of the @context for its notifications.
         status: what the notifier wrote: timesSent, lastSuccess … (clause 5.2.14.2).
     """
@@ -45,22 +38,19 @@ class StoredSubscription(msgspec.Struct, frozen=True, kw_only=True):
     status: dict[str, Any]
     created_at: datetime
     modified_at: datetime
+    kind: Watched = Watched.ENTITIES
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """A subscription whose oldest notification is due."""
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What an index has to catch up with.
 
-    tenant: int
-    subscription_id: str
+    Attributes:
+        whole: it has to begin anew: `keys` mean nothing.
+        keys: tenant and id of the subscriptions made, changed or removed.
+    """
 
-
-class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the outbox."""
-
-    id: int
-    entities: list[dict[str, Any]]
-    created_at: datetime
-    attempts: int
+    whole: bool
+    keys: Sequence[tuple[int, str]] = ()
 
 
 _COLUMNS = (
@@ -71,15 +61,23 @@ _COLUMNS = (
     subscription.c.status,
     subscription.c.created_at,
     subscription.c.modified_at,
+    subscription.c.kind,
 )
+_REVISION = select(func.coalesce(func.max(subscription_change.c.revision), 0))
 
 
 def insert_subscription(
-    connection: Connection, number: int, identifier: str, document: dict[str, Any], context: Any
+    connection: Connection,
+    number: int,
+    identifier: str,
+    document: dict[str, Any],
+    context: Any,
+    kind: Watched = Watched.ENTITIES,
 ) -> None:
     """Keep a new subscription; the id must be free."""
-    row = {"tenant": number, "id": identifier, "document": document, "context": context}
+    row = {"tenant": number, "id": identifier, "document": document, "context": context, "kind": kind}
     connection.execute(insert(subscription).values(**row))
+    _tell(connection, number, identifier)
 
 
 def update_subscription(
@@ -88,133 +86,105 @@ def update_subscription(
     """Replace a subscription's document."""
     changed = {"document": document, "context": context, "modified_at": func.clock_timestamp()}
     connection.execute(update(subscription).where(*_key(number, identifier)).values(**changed))
+    _tell(connection, number, identifier)
 
 
-def delete_subscription(connection: Connection, number: int, identifier: str) -> bool:
+def delete_subscription(
+    connection: Connection, number: int, identifier: str, kind: Watched = Watched.ENTITIES
+) -> bool:
     """Remove a subscription and what is still due to it. Whether there was one."""
+    key = (*_key(number, identifier), subscription.c.kind == kind)
+    if not connection.execute(delete(subscription).where(*key)).rowcount:
+        return False
     mine = (outbox.c.tenant == number, outbox.c.subscription_id == identifier)
     connection.execute(delete(outbox).where(*mine))
-    return connection.execute(delete(subscription).where(*_key(number, identifier))).rowcount > 0
+    _tell(connection, number, identifier)
+    return True
 
 
 def fetch_subscription(
     connection: Connection, number: int, identifier: str, *, lock: bool = False
 ) -> StoredSubscription | None:
-    """One subscription; with lock nobody else changes it until the transaction ends."""
+    """One subscription of any kind; with lock nobody else changes it until the transaction ends."""
     query = select(*_COLUMNS).where(*_key(number, identifier))
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return _stored(row) if row else None
 
 
 def fetch_subscriptions(
-    connection: Connection, number: int, *, limit: int, offset: int
+    connection: Connection, number: int, *, limit: int, offset: int, kind: Watched = Watched.ENTITIES
 ) -> list[StoredSubscription]:
     """Subscriptions of a tenant in the order of their ids."""
-    query = select(*_COLUMNS).where(subscription.c.tenant == number).order_by(subscription.c.id)
+    mine = (subscription.c.tenant == number, subscription.c.kind == kind)
+    query = select(*_COLUMNS).where(*mine).order_by(subscription.c.id)
     return [_stored(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
 
-def count_subscriptions(connection: Connection, number: int) -> int:
+def count_subscriptions(connection: Connection, number: int, kind: Watched = Watched.ENTITIES) -> int:
     """How many subscriptions a tenant has."""
-    query = select(func.count()).select_from(subscription).where(subscription.c.tenant == number)
-    return connection.execute(query).scalar_one()
+    mine = (subscription.c.tenant == number, subscription.c.kind == kind)
+    return connection.execute(select(func.count()).select_from(subscription).where(*mine)).scalar_one()
 
 
-def fetch_all_subscriptions(connection: Connection) -> list[StoredSubscription]:
+def fetch_all_subscriptions(connection: Connection, kind: Watched) -> list[StoredSubscription]:
     """Subscriptions of all tenants."""
-    return [_stored(row) for row in connection.execute(select(*_COLUMNS))]
+    query = select(*_COLUMNS).where(subscription.c.kind == kind)
+    return [_stored(row) for row in connection.execute(query)]
 
 
-def fingerprint(connection: Connection) -> tuple[int, int]:
-    """Changes when a subscription is added, changed or removed: their number and the sum of their times."""
-    row = connection.execute(_FINGERPRINT).one()
-    return row[0], int(row[1])
-
-
-def insert_notifications(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add to the outbox: tenant, subscription_id, entities."""
-    connection.execute(insert(outbox), list(rows))
-
-
-def fetch_due(connection: Connection) -> list[Due]:
-    """Subscriptions whose oldest notification is due; a later one never overtakes it."""
-    oldest = (
-        select(outbox.c.due_at)
-        .where(*_waiting(subscription.c.tenant, subscription.c.id))
-        .order_by(outbox.c.id)
-        .limit(1)
-        .lateral("oldest")
-    )
-    query = (
-        select(subscription.c.tenant, subscription.c.id)
-        .select_from(subscription.join(oldest, true()))
-        .where(oldest.c.due_at <= func.now())
-    )
-    return [Due(tenant=row[0], subscription_id=row[1]) for row in connection.execute(query)]
-
-
-def fetch_notifications(connection: Connection, due: Due, *, limit: int) -> list[Notification]:
-    """The oldest notifications of a subscription, oldest first."""
-    query = (
-        select(outbox.c.id, outbox.c.entities, outbox.c.created_at, outbox.c.attempts)
-        .where(*_waiting(literal(due.tenant), literal(due.subscription_id)))
-        .order_by(outbox.c.id)
-        .limit(limit)
-    )
+def fetch_these_subscriptions(
+    connection: Connection, keys: Sequence[tuple[int, str]], kind: Watched
+) -> list[StoredSubscription]:
+    """Those of this kind among these tenants and ids."""
+    these = tuple_(subscription.c.tenant, subscription.c.id).in_(keys)
     return [
-        Notification(id=row[0], entities=row[1], created_at=row[2], attempts=row[3])
-        for row in connection.execute(query)
+        _stored(row)
+        for row in connection.execute(select(*_COLUMNS).where(these, subscription.c.kind == kind))
     ]
 
 
-def tenant_name(connection: Connection, number: int) -> str:
-    """Name of a tenant by its number."""
-    return connection.execute(select(tenant.c.name).where(tenant.c.tenant == number)).scalar_one()
+def fetch_revision(connection: Connection) -> int:
+    """Grows with every change to a subscription; 0 where there never was one."""
+    return connection.execute(_REVISION).scalar_one()
 
 
-def delete_notification(connection: Connection, identifier: int) -> None:
-    """It has been delivered."""
-    connection.execute(delete(outbox).where(outbox.c.id == identifier))
-
-
-def postpone_notification(connection: Connection, identifier: int, error: str, seconds: float | None) -> None:
-    """It could not be delivered: try again after so many seconds, or never (None): a dead letter."""
-    changed: dict[str, Any] = {"attempts": outbox.c.attempts + 1, "last_error": error}
-    if seconds is None:
-        changed["dead_at"] = func.now()
-    else:
-        changed["due_at"] = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-    connection.execute(update(outbox).where(outbox.c.id == identifier).values(**changed))
+def fetch_changes(connection: Connection, since: int) -> Changes:
+    """What happened after a revision."""
+    table = subscription_change.c
+    oldest = connection.execute(select(func.min(table.revision))).scalar_one()
+    if oldest is None or since + 1 < oldest:  # too old, or of another database
+        return Changes(whole=True)
+    query = select(table.tenant, table.subscription_id).where(table.revision > since).distinct()
+    return Changes(whole=False, keys=[(row[0], row[1]) for row in connection.execute(query)])
 
 
 def write_status(
-    connection: Connection, due: Due, *, counters: Sequence[str], members: Mapping[str, Any]
+    connection: Connection,
+    number: int,
+    identifier: str,
+    *,
+    counters: Sequence[str],
+    members: Mapping[str, Any],
 ) -> None:
     """Write what became of a delivery into the subscription: count up some members, set others."""
     status = subscription.c.status.op("||")(cast(dict(members), JSONB))
     for counter in counters:
         counted = func.coalesce(cast(subscription.c.status[counter].astext, BigInteger), 0) + 1
         status = status.op("||")(func.jsonb_build_object(counter, counted))
-    query = update(subscription).where(*_key(due.tenant, due.subscription_id))
-    connection.execute(query.values(status=status))
+    connection.execute(update(subscription).where(*_key(number, identifier)).values(status=status))
 
 
-def try_lead(connection: Connection, key: int) -> bool:
-    """Take an advisory lock that lasts as long as the connection; whether it was free."""
-    return connection.execute(select(func.pg_try_advisory_lock(key))).scalar_one()
-
-
-def deliver_later(connection: Connection) -> None:
-    """A power cut may undo this transaction: a delivery is then repeated, never lost."""
-    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+def _tell(connection: Connection, number: int, identifier: str) -> None:
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    row = {"tenant": number, "subscription_id": identifier}
+    made = insert(subscription_change).values(**row).returning(subscription_change.c.revision)
+    revision = connection.execute(made).scalar_one()
+    old = subscription_change.c.revision <= revision - _CHANGES_KEPT
+    connection.execute(delete(subscription_change).where(old))
 
 
 def _key(number: int, identifier: str) -> tuple[Any, Any]:
     return subscription.c.tenant == number, subscription.c.id == identifier
-
-
-def _waiting(number: Any, identifier: Any) -> tuple[Any, ...]:
-    return outbox.c.tenant == number, outbox.c.subscription_id == identifier, outbox.c.dead_at.is_(None)
 
 
 def _stored(row: Any) -> StoredSubscription:
@@ -226,4 +196,5 @@ def _stored(row: Any) -> StoredSubscription:
         status=row.status,
         created_at=row.created_at,
         modified_at=row.modified_at,
+        kind=Watched(row.kind),
     )

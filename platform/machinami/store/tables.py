@@ -185,6 +185,7 @@ subscription = Table(
     metadata,
     Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
     Column("id", Text(collation="C"), nullable=False),
+    Column("kind", Text, nullable=False, server_default="entities", comment="what it watches: see Watched"),
     Column("document", JSONB, nullable=False, comment="as given, terms expanded"),
     Column("context", JSONB, nullable=False, comment="@context for its notifications"),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
@@ -193,6 +194,15 @@ subscription = Table(
         "status", JSONB, nullable=False, server_default="{}", comment="timesSent, lastSuccess, lastFailure …"
     ),
     PrimaryKeyConstraint("tenant", "id"),
+)
+
+subscription_change = Table(
+    "subscription_change",
+    metadata,
+    Column("revision", BigInteger, Identity(always=True), primary_key=True, comment="commits in this order"),
+    Column("tenant", SmallInteger, nullable=False),
+    Column("subscription_id", Text(collation="C"), nullable=False),
+    comment="the last changes to subscriptions, so that indexes in memory read only these",
 )
 
 outbox = Table(
@@ -209,8 +219,9 @@ outbox = Table(
     Column("due_at", Moment, nullable=False, server_default=func.now()),
     Column("dead_at", Moment, comment="given up; a dead letter"),
     Column("last_error", Text),
-    Index("outbox_order", "tenant", "subscription_id", "id"),
-    Index("outbox_due", "due_at"),
+    Column("taken_at", Moment, comment="a notifier has it in hand; left there, it may have been sent"),
+    Index("outbox_waiting", "tenant", "subscription_id", "id", postgresql_where=text("dead_at IS NULL")),
+    Index("outbox_dead", "tenant", "id", postgresql_where=text("dead_at IS NOT NULL")),
 )
 
 context = Table(

@@ -3,10 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pytest
+from machinami.linkage.notified import entity_document
 from machinami.linkage.outbox import Notification, Queue, StoredSubscription
-from machinami.linkage.subscriptions import entity_document
 from machinami.model import Entity
 from machinami.ngsild.context import CORE, CORE_URL
 from machinami.notify.delivery import backoff
@@ -39,8 +38,8 @@ def _compose(endpoint: dict[str, Any], tenant: str = "default", **more: Any) -> 
     )
     notification = Notification(id=7, entities=[entity_document(_ENTITY)], created_at=_NOW, attempts=0)
     queue = Queue(subscription=stored, tenant_name=tenant, notifications=[notification])
-    post = compose(queue, notification, CORE, lambda context: str(context.source))
-    return post, orjson.loads(post.body)
+    post = compose(queue, notification, CORE, link=lambda context: str(context.source), load=lambda _: [])
+    return post, post.body
 
 
 def test_plain_json_links_to_its_context() -> None:
