@@ -44,6 +44,10 @@ def read_notification(value: Any, context: Context) -> Mapping[str, Any]:
         raise wrong("showChanges", True, "does not go with simplified values", "Ask for another format")
     if "attributes" in stored and "pick" in stored:
         raise wrong("attributes", None, "is pick by another name", "Give one of the two")
+    picked = stored.get("pick", dict.fromkeys(stored.get("attributes", ()), {}))
+    for name in picked.keys() & stored.get("omit", {}).keys():
+        if not stored["omit"][name]:
+            raise wrong("omit", context.compact(name), "is picked too", "Give it in one of the two")
     if not ENTITY_MEMBERS.isdisjoint(stored.get("attributes", ())):
         raise wrong("attributes", None, "has id, type or scope, which are none", "Use pick")
     return {"notification": stored}
