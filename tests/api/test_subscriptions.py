@@ -145,6 +145,8 @@ MQTT_QOS_3 = {"endpoint": {"uri": "mqtt://a/b", "notifierInfo": [{"key": "MQTT-Q
         ({"notification": {**NOTIFICATION, "joinLevel": 1.5}}, 400, "joinLevel"),
         ({"notification": {**NOTIFICATION, "pick": ["a"], "attributes": ["a"]}}, 400, "attributes"),
         ({"notification": {**NOTIFICATION, "showChanges": True, "format": "keyValues"}}, 400, "showChanges"),
+        ({"notification": {**NOTIFICATION, "attributes": ["id"]}}, 400, "attributes"),
+        ({"notification": {**NOTIFICATION, "pick": ["id", "a"], "omit": ["id"]}}, 400, "omit"),
         ({"notification": MQTT_QOS_3}, 400, "notifierInfo"),
         ({"nothing": 5}, 400, "subscription.nothing"),
         ({"id": "no uri"}, 400, "id"),

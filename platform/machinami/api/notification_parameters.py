@@ -20,7 +20,7 @@ from machinami.api.members import (
     wrong,
 )
 from machinami.api.negotiation import GEO_JSON, JSON, JSON_LD
-from machinami.api.shapes import is_texts
+from machinami.api.shapes import as_array, as_object, is_texts
 from machinami.ngsild.context import Context
 from machinami.ngsild.projection import ENTITY_MEMBERS, Projection, parse_projection
 from machinami.ngsild.render import Representation
@@ -44,11 +44,11 @@ def read_notification(value: Any, context: Context) -> Mapping[str, Any]:
         raise wrong("showChanges", True, "does not go with simplified values", "Ask for another format")
     if "attributes" in stored and "pick" in stored:
         raise wrong("attributes", None, "is pick by another name", "Give one of the two")
-    picked = stored.get("pick", dict.fromkeys(stored.get("attributes", ()), {}))
-    for name in picked.keys() & stored.get("omit", {}).keys():
+    picked = set(stored.get("pick", stored.get("attributes", ())))
+    for name in picked & stored.get("omit", {}).keys():
         if not stored["omit"][name]:
-            raise wrong("omit", context.compact(name), "is picked too", "Give it in one of the two")
-    if not ENTITY_MEMBERS.isdisjoint(stored.get("attributes", ())):
+            raise wrong("omit", name, "is picked too", "Give it in one of the two")
+    if not ENTITY_MEMBERS.isdisjoint(as_array(as_object(value).get("attributes"))):
         raise wrong("attributes", None, "has id, type or scope, which are none", "Use pick")
     return {"notification": stored}
 
