@@ -22,6 +22,7 @@ from machinami_loadtests.soak.cli import puback, soak
 from machinami_loadtests.storage_bench import Result as StorageResult
 from machinami_loadtests.storage_bench import Size as StorageSize
 from machinami_loadtests.storage_bench import bench_storage
+from machinami_loadtests.subscription_bench import bench_subscriptions
 
 app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
@@ -96,6 +97,34 @@ def storage(
         print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     else:
         _print_storage(result)
+
+
+@app.command()
+def subscriptions(
+    changes: Annotated[int, typer.Option(help="Changes in a batch.", min=1)] = 1_000,
+    batches: Annotated[int, typer.Option(help="Batches for each number of subscriptions.", min=3)] = 30,
+    database: Annotated[
+        str | None, typer.Option(help="Measure this server instead of the embedded one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Milliseconds of a batch with 0, 100 and 10,000 subscriptions, none of which it meets.
+
+    It fills a database of its own on the server and drops it in the end.
+    """
+    with ExitStack() as stack:
+        if database is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="machinami-bench-"))
+            database = stack.enter_context(EmbeddedDatabase(Path(folder))).url
+        costs = bench_subscriptions(database, changes=changes, batches=batches, say=say)
+    if as_json:
+        document = {"costs": costs, "changes": changes, "machine": machine()}
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        return
+    print(f"{'subscriptions':>13}  {'batch ms':>9}  {'of it CPU':>9}  {'first ms':>9}")
+    for cost in costs:
+        print(f"{cost.subscriptions:>13,}  {cost.batch:>9.1f}  {cost.cpu:>9.1f}  {cost.first:>9.1f}")
+    print(measured_on())
 
 
 @app.command()

@@ -73,7 +73,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def bench_storage(server_url: str, size: Size, say: Say) -> Result:
     """Fill, measure, refresh, measure; compress where that can be, measure again."""
-    with _database(server_url) as engine:
+    with bench_database(server_url) as engine:
         rows = _fill(engine, size, say)
         plain = _ask(engine, size, from_rows=True)
         refresh = _maintain(engine, say, "making the rollups")
@@ -97,7 +97,8 @@ def bench_storage(server_url: str, size: Size, say: Say) -> Result:
 
 
 @contextmanager
-def _database(server_url: str) -> Generator[Engine]:
+def bench_database(server_url: str) -> Generator[Engine]:
+    """A database of its own on a server, with the schema; dropped in the end."""
     name = f"machinami_bench_{uuid.uuid4().hex[:12]}"
     server = open_engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
     with server.connect() as connection:

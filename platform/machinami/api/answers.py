@@ -15,7 +15,7 @@ from machinami.errors import BadRequestData, MachinamiError
 from machinami.linkage.contexts import OWN_PATH
 from machinami.linkage.read import Page
 from machinami.model import Outcome
-from machinami.ngsild.context import CORE_URL, Context
+from machinami.ngsild.context import Context
 
 ROOT = "/ngsi-ld/v1"
 ENTITY_MEDIA = (negotiation.JSON, negotiation.JSON_LD, negotiation.GEO_JSON)
@@ -50,19 +50,10 @@ def context_in_body(call: Call) -> bool:
 
 def embed(payload: Any, context: Context) -> Any:
     """Put the @context into an object, or into each object of an array."""
-    member = embedded(context)
+    member = context.member
     if isinstance(payload, list):
         return [{"@context": member, **each} for each in payload]  # pyright: ignore[reportUnknownVariableType] # JSON
     return {"@context": member, **payload}
-
-
-def embedded(context: Context) -> Any:
-    """The member @context of an answer: the user's as it came, then the core's if that is not in it."""
-    source = context.source
-    if context.names_core:
-        return source
-    listed: list[Any] = source if isinstance(source, list) else [source]
-    return [*listed, CORE_URL]
 
 
 def link_to(call: Call, context: Context) -> str:

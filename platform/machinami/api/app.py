@@ -21,6 +21,7 @@ from machinami.api import (
     batches,
     city,
     contexts,
+    dead_letters,
     entities,
     events,
     evolution,
@@ -56,6 +57,7 @@ RESOURCES = (
     identity.resource,
     contexts.resource,
     city.resource,
+    dead_letters.resource,
     pending,
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(each for resource in RESOURCES for each in resource.endpoints)

@@ -129,6 +129,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     ),
     "timeproperty": Parameter(meaning="observedAt (default), createdAt, modifiedAt", clause="4.11"),
     "timerel": Parameter(meaning="before, after or between", clause="4.11"),
+    "subscription": Parameter(meaning="Id of a subscription"),
     "topic": Parameter(meaning="MQTT topic, or a topic filter with + and #"),
     "type": Parameter(meaning="Selection of entity types: A,B either; (A;B) both", clause="4.17"),
 }

@@ -26,7 +26,7 @@ from machinami.api.members import (
 from machinami.api.notification_parameters import read_notification, show_notification
 from machinami.api.selections import read_geo_document, read_selectors
 from machinami.errors import BadRequestData
-from machinami.linkage.rules import TRIGGERS
+from machinami.linkage.rules import DEFAULT_TRIGGERS, TRIGGERS
 from machinami.linkage.subscribing import StoredSubscription
 from machinami.linkage.types import format_types, parse_scopes
 from machinami.model import format_time
@@ -89,6 +89,7 @@ def show_subscription(
         geoproperty = context.compact(document["geoQ"]["geoproperty"])
         document["geoQ"] = {**document["geoQ"], "geoproperty": geoproperty}
     notification = {**show_notification(document["notification"], context), **stored.status}
+    document.setdefault("notificationTrigger", sorted(DEFAULT_TRIGGERS))
     shown |= {**document, "notification": notification, "status": _status(document)}
     if sys_attrs:
         shown |= {"createdAt": format_time(stored.created_at), "modifiedAt": format_time(stored.modified_at)}

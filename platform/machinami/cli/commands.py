@@ -79,6 +79,11 @@ COMMANDS = (
     Command(
         name="quarantine", target="machinami.cli.quarantine:app", help="What could not be read: list, replay."
     ),
+    Command(
+        name="notifications",
+        target="machinami.cli.notifications:app",
+        help="What could not be delivered: list, replay.",
+    ),
 )
 
 

@@ -88,8 +88,11 @@ class Contexts:
 
     def linkable(self, context: Context) -> str:
         """An address for a Link header; a @context out of a body is stored to have one (clause 5.13.1)."""
-        if isinstance(context.source, str):
-            return context.source
+        source = context.source
+        if isinstance(source, list) and len(source) == 1:
+            source = source[0]
+        if isinstance(source, str):
+            return source
         identifier = f"urn:ngsi-ld:Context:{uuid5(NAMESPACE_URL, _key(context.source).decode())}"
         if identifier not in self._linked:
             document, kind = {"@context": context.source}, ContextKind.IMPLICITLY_CREATED

@@ -68,8 +68,16 @@ def _changed(written: Written, old: Attributes, rule: Rule, now: datetime) -> At
     attributes = {**written.after.attributes} if written.after else {}
     for name in written.changed:
         kept = _shown(attributes.get(name, []), old.get(name, []), rule)
-        attributes[name] = [*kept, *_nulls(old.get(name, []), by_dataset(kept), rule, now)]
+        nulls = [*_nulls(old.get(name, []), by_dataset(kept), rule, now)]
+        attributes[name] = [*kept, *(nulls if kept or rule.show_changes else _as_one(nulls))]
     return {name: instances for name, instances in attributes.items() if instances}
+
+
+def _as_one(nulls: list[Instance]) -> list[Instance]:
+    """Of an attribute that is gone with all its instances no more is told than that (clause 5.8.6)."""
+    if len(nulls) < 2:
+        return nulls
+    return [{name: value for name, value in nulls[0].items() if name != "datasetId"}]
 
 
 def _lost(rule: Rule, written: Written) -> Collection[str]:

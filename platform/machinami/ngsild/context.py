@@ -69,6 +69,14 @@ class Context:
         known = {iri: term for term in ordered if (iri := terms[term].iri)}
         self.names: dict[str, str] = _Names(known, self._compact)
 
+    @property
+    def member(self) -> Any:
+        """The member ``@context`` of an answer: the user's as it came, then the Core's if need be (6.3.5)."""
+        if self.names_core:
+            return self.source
+        listed: list[Any] = self.source if isinstance(self.source, list) else [self.source]
+        return [*listed, CORE_URL]
+
     def expand(self, name: str, field: str = "") -> str:
         """Name of a type or an attribute → IRI.
 

@@ -13,7 +13,7 @@ import msgspec
 from machinami.linkage.outbox import Notification, Queue, StoredSubscription, entity_of_document
 from machinami.model import DEFAULT_TENANT, format_time
 from machinami.ngsild.conformance import parse_version
-from machinami.ngsild.context import CORE_URL, Context
+from machinami.ngsild.context import Context
 from machinami.ngsild.render import Representation, render_collection
 from machinami.notify.shape import Load, Shape, Told, with_linked
 
@@ -80,7 +80,7 @@ def envelope(
     if accept == _JSON or headers.get("Prefer") == "body=json":
         headers["Link"] = f'<{link(context)}>; rel="http://www.w3.org/ns/json-ld#context"; type="{_JSON_LD}"'
     else:
-        body = {"@context": _member(context), **body}
+        body = {"@context": context.member, **body}
     timeout = endpoint.get("timeout")
     return Post(
         url=endpoint["uri"],
@@ -98,10 +98,13 @@ def _data(subscription: StoredSubscription, notification: Notification, context:
         Told(entity=entity_of_document(document), shape=shape, deleted=document.get("deletedAt"))
         for document in notification.entities
     ]
+    accept = parameters["endpoint"].get("accept", _JSON)
     joined = with_linked(told, parameters.get("join", ""), int(parameters.get("joinLevel", 1)), load)
-    if parameters["endpoint"].get("accept") == _GEO_JSON:
+    if accept == _GEO_JSON:
         return render_collection(each.shape.feature(each.entity, each.deleted) for each in joined)
-    return [each.shape.entity(each.entity, each.deleted) for each in joined]
+    # Each entity is a JSON-LD document of its own, as in answers to queries (clause 6.3.5).
+    own = {"@context": context.member} if accept == _JSON_LD else {}
+    return [{**each.shape.entity(each.entity, each.deleted), **own} for each in joined]
 
 
 def _shape(document: Mapping[str, Any], context: Context) -> Shape:
@@ -117,11 +120,3 @@ def _shape(document: Mapping[str, Any], context: Context) -> Shape:
         omit=parameters.get("omit", {}),
         version=parse_version(conformance) if conformance else None,
     )
-
-
-def _member(context: Context) -> Any:
-    source = context.source
-    if source == CORE_URL:
-        return CORE_URL
-    listed: list[Any] = [*source] if isinstance(source, list) else [source]
-    return listed if CORE_URL in listed else [*listed, CORE_URL]

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from machinami.store.tables import outbox, subscription, subscription_change
 
 _CHANGES_KEPT = 10_000
+_CHANGES_READ = 1_000
 _LOCK = 0x73756273  # "subs": changes to subscriptions commit one after another, in the order of revisions
 
 
@@ -155,7 +156,8 @@ def fetch_changes(connection: Connection, since: int) -> Changes:
     if oldest is None or since + 1 < oldest:  # too old, or of another database
         return Changes(whole=True)
     query = select(table.tenant, table.subscription_id).where(table.revision > since).distinct()
-    return Changes(whole=False, keys=[(row[0], row[1]) for row in connection.execute(query)])
+    keys = [(row[0], row[1]) for row in connection.execute(query.limit(_CHANGES_READ + 1))]
+    return Changes(whole=True) if len(keys) > _CHANGES_READ else Changes(whole=False, keys=keys)
 
 
 def write_status(
