@@ -114,6 +114,14 @@ class ContextUnavailable(MachinamiError):
     kind = "LdContextNotAvailable"
 
 
+class NotServed(MachinamiError):
+    """A copy that is kept for speed and served to nobody: ask for it where it comes from."""
+
+    title = "Not served from here"
+    status = 422
+    kind = "OperationNotSupported"
+
+
 class NotAcceptable(MachinamiError):
     """None of the media types asked for can be given: mend the Accept header."""
 

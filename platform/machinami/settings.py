@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     context_folders: list[Path] = Field(default_factory=list[Path])
     context_fetch: bool = True
     context_timeout: float = 5.0
+    context_private_addresses: bool = False
     source_timeout: float = 5.0
     source_private: bool = False
     split_entities: bool = False

@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 from api_samples import CORE, GAUGE, JSON_LD
-from machinami.errors import BadRequestData, ContextUnavailable
-from machinami.linkage.contexts import Contexts, fetch_document
+from machinami.errors import BadRequestData, ContextUnavailable, NotFound, SetupError
+from machinami.linkage.contexts import ContextKind, Contexts
 from machinami.settings import Settings
 from sqlalchemy import Engine
 
@@ -33,8 +34,10 @@ def test_hosted_contexts(client: httpx.Client) -> None:
     path = added.headers["Location"].removeprefix("/ngsi-ld/v1")
     assert client.get(path).json() == TERMS
     details = client.get(path, params={"details": "true"}).json()
-    assert details["kind"] == "Hosted"
+    assert (details["kind"], details["numberOfHits"]) == ("Hosted", 0)
+    assert details.keys() >= {"URL", "localId", "createdAt"}
     assert client.get("/jsonldContexts").json() == [details["URL"]]
+    assert client.get(path, params={"details": "true"}).json()["numberOfHits"] == 1
     assert client.get("/jsonldContexts", params={"kind": "Cached"}).json() == []
     entity = {"id": GAUGE, "type": "T", "level": 1}
     link = {
@@ -113,11 +116,75 @@ def test_only_http_is_fetched(engine: Engine, url: str) -> None:
         _contexts(engine).resolve(url)
 
 
-def test_fetching(server: str) -> None:
-    """The API itself stands in for a web server: JSON, not JSON, and an error."""
-    assert "paths" in fetch_document(f"{server}/openapi.json", 5)
-    for path in ("/docs", "/nothing", "/ngsi-ld/v1/subscriptions"):
-        with pytest.raises(ContextUnavailable):
-            fetch_document(server + path, 5)
+def test_a_cached_context_is_counted_reloaded_and_not_served(engine: Engine) -> None:
+    behind: dict[str, Any] = dict(TERMS)
+    contexts = _contexts(engine, lambda *_: behind.copy())
+    contexts.resolve([URL])
+    contexts.resolve([URL])
+    assert contexts.usage(URL).hits == 2
+    assert contexts.serve(URL).kind is ContextKind.CACHED
+    behind["@context"] = 5
     with pytest.raises(ContextUnavailable):
-        fetch_document("http://127.0.0.1:1/x", 1)
+        contexts.reload(URL)
+    assert contexts.serve(URL).document == TERMS
+    behind["@context"] = {"level": "https://example.org/new"}
+    contexts.reload(URL)
+    assert contexts.resolve(URL).expand("level") == "https://example.org/new"
+    contexts.delete(URL)
+    with pytest.raises(NotFound):
+        contexts.serve(URL)
+
+
+def test_contexts_that_lead_to_each_other_end(engine: Engine) -> None:
+    def fetch(url: str, _: float) -> dict[str, Any]:
+        return {"@context": "https://a.org/" if "b.org" in url else "https://b.org/"}
+
+    with pytest.raises(BadRequestData):
+        _contexts(engine, fetch).resolve("https://a.org/")
+
+
+def test_the_core_is_there_and_stays(client: httpx.Client) -> None:
+    path = f"/jsonldContexts/{quote(CORE, safe='')}"
+    assert client.get(path, params={"details": "true"}).json()["kind"] == "Cached"
+    assert client.get(path).status_code == 422
+    assert client.delete(path).status_code == 400
+    assert client.delete(path, params={"reload": "true"}).status_code == 204
+
+
+def test_a_document_pinned_to_its_address(engine: Engine) -> None:
+    contexts = _contexts(engine)
+    contexts.pin(URL, TERMS)
+    assert _contexts(engine).resolve(URL).expand("level") == "https://example.org/level"
+    assert [each.url for each in contexts.list(ContextKind.HOSTED)] == [URL]
+    with pytest.raises(BadRequestData):
+        contexts.pin(CORE, TERMS)
+    with pytest.raises(ContextUnavailable):
+        contexts.pin(URL, {"level": "x"})
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "url-map.json"),
+        ({"url-map.json": "no json"}, "cannot be read"),
+        ({"url-map.json": "[]"}, "no JSON object"),
+        ({"map.json": json.dumps({URL: "gone.jsonld"})}, "gone.jsonld"),
+        ({"map.json": json.dumps({URL: 5})}, "no file"),
+    ],
+)
+def test_a_broken_folder_is_said(engine: Engine, tmp_path: Path, files: dict[str, str], said: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(SetupError, match=said):
+        _contexts(engine, context_folders=[tmp_path])
+
+
+def test_a_folder_may_call_its_map_so_too(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "map.json").write_text(json.dumps({URL: "mine.jsonld"}))
+    (tmp_path / "mine.jsonld").write_text(json.dumps(TERMS))
+    contexts = _contexts(engine, context_folders=[tmp_path])
+    assert contexts.list() == []
+    contexts.resolve(URL)
+    assert [(each.url, each.kind) for each in contexts.list()] == [(URL, ContextKind.CACHED)]
+    contexts.delete(URL)
+    assert contexts.list() == []

@@ -65,6 +65,10 @@ def test_names_mean_the_same_in_any_context(client: httpx.Client) -> None:
     path = client.post("/subscriptions", json=given, headers=JSON_LD).headers["Location"]
     found = client.get(path.removeprefix("/ngsi-ld/v1")).json()
     assert found["watchedAttributes"] == ["https://example.org/level"]
+    assert httpx.get(found["jsonldContext"]).json() == {"@context": context}
+    assert client.get("/jsonldContexts", params={"kind": "ImplicitlyCreated"}).json() == [
+        found["jsonldContext"]
+    ]
 
 
 def test_list_and_pages(client: httpx.Client) -> None:

@@ -11,7 +11,7 @@ from machinami.api.answers import ROOT, created, no_content
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.shapes import as_object, is_source
-from machinami.errors import BadRequestData
+from machinami.errors import InvalidRequest, NotServed
 from machinami.linkage.contexts import ContextKind, StoredContext
 from machinami.model import format_time
 
@@ -30,7 +30,7 @@ def add_context(call: Call) -> Response:
     """Add @context; all but the member @context is left out."""
     source = as_object(call.json).get("@context")
     if not is_source(source):
-        raise BadRequestData(
+        raise InvalidRequest(
             "there is no @context in the body", field="@context", value=source, cure='Send {"@context": …}'
         )
     return created(f"/jsonldContexts/{call.services.contexts.add(source)}")
@@ -58,13 +58,24 @@ def list_contexts(call: Call) -> Response:
     clause="5.13.4, 6.30.3.1",
     parameters=("details",),
     offered=(negotiation.JSON, negotiation.JSON_LD),
-    answers={200: "The @context, or with details=true what is known of it", 404: "It is not stored here"},
+    answers={
+        200: "The @context, or with details=true what is known of it",
+        404: "It is not stored here",
+        422: "A cached one: it is served where it comes from",
+    },
 )
 def serve_context(call: Call) -> Response:
     """Serve @context."""
     stored = call.services.contexts.serve(call.path["contextId"])
     if call.arguments.flag("details"):
         return _json(_details(call, stored))
+    if stored.kind is ContextKind.CACHED:
+        raise NotServed(
+            "a cached @context is not served",
+            field="contextId",
+            value=stored.url,
+            cure="Ask its own address, or add details=true",
+        )
     return Response(orjson.dumps(stored.document), media_type=call.accept)
 
 
@@ -92,12 +103,14 @@ def _address(call: Call, stored: StoredContext) -> str:
 
 
 def _details(call: Call, stored: StoredContext) -> dict[str, Any]:
+    usage = call.services.contexts.usage(stored.url)
     return {
         "URL": _address(call, stored),
         "localId": stored.url,
         "kind": stored.kind.value,
-        "timestamp": format_time(stored.created_at),
-        "body": stored.document,
+        "createdAt": format_time(stored.created_at),
+        **({"lastUsage": format_time(usage.last)} if usage.last else {}),
+        "numberOfHits": usage.hits,
     }
 
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from starlette.responses import Response
 
-from machinami.api.answers import created, no_content, page_headers, read_page, respond
+from machinami.api.answers import created, link_to, no_content, page_headers, read_page, respond
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.forms import read_options
@@ -29,6 +29,8 @@ def create_subscription(call: Call) -> Response:
     """Create Subscription."""
     document = call.document()
     stored = read_subscription(document, call.context)
+    if not isinstance(call.context.source, str):  # notifications link to it, so it is served (5.13.1)
+        stored.setdefault("jsonldContext", link_to(call, call.context))
     given = document.get("id")
     identifier = f"urn:ngsi-ld:Subscription:{uuid4()}" if given is None else check_uri(given, "id")
     subscribing.create_subscription(

@@ -9,6 +9,7 @@ import typer
 
 from machinami.cli.options import AsJson, DataDir, load_settings
 from machinami.errors import SetupError
+from machinami.linkage.pinned import read_pinned
 from machinami.local.city import Plan, run_city
 from machinami.local.doctor import Finding, Site, Verdict, examine
 from machinami.local.screen import Screen
@@ -52,6 +53,7 @@ def up(
     settings = load_settings(
         data_dir, api_port=api_port, mqtt_port=mqtt_port, database_url=database, ingest_workers=workers
     )
+    read_pinned(settings.context_folders)  # said once here, not by each role that starts again and again
     options = {"--scenario": scenario, "--seed": seed, "--speed": speed}
     simulate = [part for name, value in options.items() if value is not None for part in (name, str(value))]
     plan = Plan(
@@ -97,6 +99,7 @@ def doctor(
         api_port=settings.api_port,
         mqtt_port=settings.mqtt_port,
         external_database=settings.database_url is not None,
+        context_folders=settings.context_folders,
     )
     findings = examine(site)
     if as_json:

@@ -74,6 +74,7 @@ COMMANDS = (
         name="storage", target="machinami.cli.storage:app", help="Sizes, rollups, retention, compression."
     ),
     Command(name="connector", target="machinami.cli.connectors:app", help="List and check connectors."),
+    Command(name="context", target="machinami.cli.contexts:app", help="@contexts that the city keeps."),
     Command(name="import", target="machinami.cli.masters:import_", help="Load master data from CSV."),
     Command(name="ledger", target="machinami.cli.ledger:ledger", help="What was sent, stored, missing."),
     Command(

@@ -3,55 +3,66 @@
 The Core @context is built in and never fetched, whatever its version. What was fetched once stays stored.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-import httpx
+import msgspec
 import orjson
 from sqlalchemy import Engine
 
-from machinami.errors import BadRequestData, ContextUnavailable, NotFound
+from machinami.errors import BadRequestData, MachinamiError, NotFound
+from machinami.linkage.fetching import fetch_document, unavailable
+from machinami.linkage.pinned import read_document, read_pinned
 from machinami.ngsild.context import CORE, Context, Source, build_context, is_core
+from machinami.ngsild.core_terms import CORE_DOCUMENT
 from machinami.settings import Settings
 from machinami.store import queries_context
 from machinami.store.engine import transaction
 from machinami.store.queries_context import ContextKind, StoredContext
 from machinami.store.reading import reading
 
-__all__ = ["ContextKind", "Contexts", "StoredContext", "fetch_document"]
-
-INDEX_FILE = "url-map.json"
-"""In a context folder: JSON object of address → file name."""
+__all__ = ["ContextKind", "Contexts", "StoredContext", "Usage"]
 
 OWN_PATH = "/ngsi-ld/v1/jsonldContexts/"
 """Where this server serves the stored ones."""
 
-_MAX_BYTES = 2 * 2**20
-_MAX_REDIRECTS = 3
 _KEPT = 256
+_FRESH = 60.0  # seconds until a @context is built again: another process may have changed it
 _FORGIVEN_AFTER = 60.0  # seconds until an address that failed is asked again
 
 Fetch = Callable[[str, float], dict[str, Any]]
+
+
+class Usage(msgspec.Struct):
+    """How often this process found a @context, and when last."""
+
+    since: datetime
+    last: datetime | None = None
+    hits: int = 0
 
 
 class Contexts:
     """Turns what a request says of its @context into a `Context`, and keeps the stored ones.
 
     Args:
-        settings: context_folders, context_fetch and context_timeout.
+        settings: what begins with ``context_``.
         fetch: gives the document behind an address; the network by default.
+
+    Raises:
+        SetupError: a context folder is broken; see `machinami.linkage.pinned`.
     """
 
     def __init__(self, engine: Engine, settings: Settings, fetch: Fetch | None = None) -> None:
         self._engine = engine
         self._settings = settings
-        self._fetch = fetch or fetch_document
-        self._pinned = dict(_pinned(settings.context_folders))
-        self._built: dict[bytes, Context] = {}
+        self._fetch = fetch or partial(fetch_document, private=settings.context_private_addresses)
+        self._pinned = read_pinned(settings.context_folders)
+        self._built: dict[bytes, tuple[Context, float]] = {}
+        self._used: dict[str, Usage] = {}
         self._failed: dict[str, float] = {}
         self._linked: set[str] = set()
 
@@ -65,10 +76,12 @@ class Contexts:
         if source is None:
             return CORE
         key = _key(source)
-        built = self._built.get(key)
-        if built is None:
+        built, until = self._built.get(key, (None, 0.0))
+        if built is None or time.monotonic() > until:
             built = build_context(source, self.load)
             self._remember(key, built)
+        for url in _addresses(source):
+            self._count(url)
         return built
 
     def load(self, url: str) -> dict[str, Any]:
@@ -77,14 +90,19 @@ class Contexts:
         Raises:
             ContextUnavailable: none of it has it.
         """
+        self._usage(url)
         if url in self._pinned:
-            return _read(self._pinned[url])
+            return read_document(self._pinned[url])
         with reading(self._engine) as connection:
-            own = url.rpartition(OWN_PATH)[
-                2
-            ]  # one that this server serves is not asked of it over the network
-            stored = queries_context.fetch_context(connection, own)
+            stored = queries_context.fetch_context(connection, _local(url))
         return stored.document if stored else self._fetched(url)
+
+    def usage(self, url: str) -> Usage:
+        """How often a stored @context was found until now; asking finds it once more."""
+        known = self._usage(url)
+        answer = msgspec.structs.replace(known)
+        self._count(url)
+        return answer
 
     def linkable(self, context: Context) -> str:
         """An address for a Link header; a @context out of a body is stored to have one (clause 5.13.1)."""
@@ -113,10 +131,26 @@ class Contexts:
             queries_context.store_context(connection, identifier, {"@context": source}, ContextKind.HOSTED)
         return identifier
 
+    def pin(self, url: str, document: dict[str, Any]) -> None:
+        """Keep a document for an address, which is never fetched then.
+
+        Raises:
+            ContextUnavailable, BadRequestData: it is not a @context, or the address is the Core's.
+        """
+        if is_core(url):
+            raise _core(url)
+        _check(url, document)
+        with transaction(self._engine) as connection:
+            queries_context.store_context(connection, url, document, ContextKind.HOSTED)
+        self._built.clear()
+
     def list(self, kind: ContextKind | None = None) -> list[StoredContext]:
-        """List @contexts, clause 5.13.3."""
+        """List @contexts, clause 5.13.3: those stored, and those built in or pinned that were used."""
         with reading(self._engine) as connection:
-            return queries_context.fetch_contexts(connection, kind)
+            stored = queries_context.fetch_contexts(connection, kind)
+        known = {each.url for each in stored}
+        used = [self._built_in(url) for url in self._used if url not in known]
+        return stored + [each for each in used if each and kind in (None, each.kind)]
 
     def serve(self, url: str) -> StoredContext:
         """Serve @context, clause 5.13.4.
@@ -124,23 +158,27 @@ class Contexts:
         Raises:
             NotFound: it is not stored here.
         """
+        if built_in := self._built_in(url):
+            return built_in
         with reading(self._engine) as connection:
-            stored = queries_context.fetch_context(connection, url)
+            stored = queries_context.fetch_context(connection, _local(url))
         if stored is None:
-            raise _unknown(url)
+            raise NotFound(f"no @context {url} is stored here", field="contextId", value=url)
         return stored
 
     def delete(self, url: str) -> None:
-        """Delete @context, clause 5.13.5.
+        """Delete @context, clause 5.13.5; a pinned one comes back when it is used.
 
         Raises:
             NotFound: it is not stored here.
+            BadRequestData: it is the Core, which is part of every @context (clause 4.4).
         """
+        stored = self.serve(url)
+        if is_core(url):
+            raise _core(url)
         with transaction(self._engine) as connection:
-            if not queries_context.delete_context(connection, url):
-                raise _unknown(url)
-        self._built.clear()
-        self._linked.discard(url)
+            queries_context.delete_context(connection, stored.url)
+        self._forget(stored.url)
 
     def reload(self, url: str) -> None:
         """Delete and Reload @context, clause 5.13.5.4: fetch it again and replace it.
@@ -150,94 +188,89 @@ class Contexts:
             BadRequestData: it was not fetched, so it cannot be fetched again.
             ContextUnavailable: it cannot be fetched now; the stored one stays.
         """
-        if self.serve(url).kind is not ContextKind.CACHED:
+        stored = self.serve(url)
+        if stored.kind is not ContextKind.CACHED:
             raise BadRequestData("only a cached @context can be reloaded", field="reload", value=url)
-        self._fetched(url)
-        self._built.clear()
+        if not self._built_in(url):
+            self._failed.pop(url, None)
+            self._fetched(url)
+        self._forget(url)
+
+    def _built_in(self, url: str) -> StoredContext | None:
+        """A Core @context or a pinned one: copies that are never served (kind Cached)."""
+        if not (is_core(url) or url in self._pinned):
+            return None
+        document = CORE_DOCUMENT if is_core(url) else read_document(self._pinned[url])
+        since = self._usage(url).since
+        return StoredContext(url=url, document=document, kind=ContextKind.CACHED, created_at=since)
 
     def _fetched(self, url: str) -> dict[str, Any]:
         self._check_fetchable(url)
         try:
             document = self._fetch(url, self._settings.context_timeout)
-        except ContextUnavailable:
+            _check(url, document)
+        except MachinamiError as error:
             self._failed[url] = time.monotonic()
-            raise
+            raise unavailable(url, error.detail) from error
         with transaction(self._engine) as connection:
             queries_context.store_context(connection, url, document, ContextKind.CACHED)
         return document
 
     def _check_fetchable(self, url: str) -> None:
         if is_core(url):
-            raise _unavailable(url, "is a Core @context, which is built in and never fetched")
+            raise unavailable(url, "is a Core @context, which is built in and never fetched")
         if not url.startswith(("http://", "https://")):
-            raise _unavailable(url, "is not stored here and is no http(s) address")
+            raise unavailable(url, "is not stored here and is no http(s) address")
         if not self._settings.context_fetch:
-            raise _unavailable(url, "is not stored here, and fetching is switched off")
+            raise unavailable(url, "is not stored here, and fetching is switched off")
         if time.monotonic() - self._failed.get(url, -_FORGIVEN_AFTER) < _FORGIVEN_AFTER:
-            raise _unavailable(url, "could not be fetched a moment ago")
+            raise unavailable(url, "could not be fetched a moment ago")
 
     def _remember(self, key: bytes, built: Context) -> None:
         if len(self._built) >= _KEPT:
             self._built.pop(next(iter(self._built)))
-        self._built[key] = built
+        self._built[key] = built, time.monotonic() + _FRESH
+
+    def _forget(self, url: str) -> None:
+        self._built.clear()
+        self._linked.discard(url)
+        self._used.pop(url, None)
+
+    def _usage(self, url: str) -> Usage:
+        return self._used.setdefault(_local(url), Usage(since=datetime.now(UTC)))
+
+    def _count(self, url: str) -> None:
+        known = self._usage(url)
+        known.hits += 1
+        known.last = datetime.now(UTC)
 
 
-def fetch_document(url: str, timeout: float) -> dict[str, Any]:
-    """The JSON object behind an address, at most 2 MiB and three redirects away.
-
-    Args:
-        timeout: seconds for each step of the connection.
-
-    Raises:
-        ContextUnavailable: it cannot be had or is no JSON object.
-    """
-    try:
-        with (
-            httpx.Client(timeout=timeout, follow_redirects=True, max_redirects=_MAX_REDIRECTS) as client,
-            client.stream(
-                "GET", url, headers={"Accept": "application/ld+json, application/json"}
-            ) as response,
-        ):
-            response.raise_for_status()
-            document = orjson.loads(_bounded(url, response.iter_bytes()))
-    except (httpx.HTTPError, httpx.InvalidURL, json.JSONDecodeError) as error:
-        raise _unavailable(url, f"could not be fetched: {error or type(error).__name__}") from error
-    if not isinstance(document, dict):
-        raise _unavailable(url, "is not a JSON object")
-    return cast("dict[str, Any]", document)
+def _check(url: str, document: dict[str, Any]) -> None:
+    """A document must be a @context by itself, whatever those that it names are."""
+    if "@context" not in document:
+        raise unavailable(url, "has no member @context")
+    build_context(document["@context"], lambda _: {"@context": {}})
 
 
-def _bounded(url: str, chunks: Iterable[bytes]) -> bytes:
-    content = bytearray()
-    for chunk in chunks:
-        content += chunk
-        if len(content) > _MAX_BYTES:
-            raise _unavailable(url, f"is larger than {_MAX_BYTES} bytes")
-    return bytes(content)
+def _local(url: str) -> str:
+    """The identifier here of a @context that this server serves; any other address as it is."""
+    return url.rpartition(OWN_PATH)[2]
 
 
-def _pinned(folders: Iterable[Path]) -> Iterable[tuple[str, Path]]:
-    for folder in folders:
-        for url, name in orjson.loads((folder / INDEX_FILE).read_bytes()).items():
-            yield url, folder / name
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return orjson.loads(path.read_bytes())
+def _addresses(source: Source) -> list[str]:
+    """The addresses that a @context names itself."""
+    entries: list[Any] = source if isinstance(source, list) else [source]
+    return [entry for entry in entries if isinstance(entry, str)]
 
 
 def _key(source: Source) -> bytes:
     return source.encode() if isinstance(source, str) else orjson.dumps(source, option=orjson.OPT_SORT_KEYS)
 
 
-def _unavailable(url: str, why: str) -> ContextUnavailable:
-    return ContextUnavailable(
-        f"the @context {url} {why}",
-        field="@context",
+def _core(url: str) -> BadRequestData:
+    return BadRequestData(
+        "the Core @context is built in",
+        field="contextId",
         value=url,
-        cure="Put it into a folder of MACHINAMI_CONTEXT_FOLDERS, or POST it to /ngsi-ld/v1/jsonldContexts",
+        cure="Leave it as it is: it is part of every @context (clause 4.4)",
     )
-
-
-def _unknown(url: str) -> NotFound:
-    return NotFound(f"no @context {url} is stored here", field="contextId", value=url)

@@ -4,13 +4,14 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
 from machinami.errors import MachinamiError
+from machinami.linkage.pinned import read_pinned
 from machinami.local.binaries import find_binaries, reachable, unprivileged_account
 from machinami.local.broker import find_nats_server
 from machinami.local.ports import LOOPBACK, is_free
@@ -45,6 +46,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     api_port: int
     mqtt_port: int
     external_database: bool
+    context_folders: Sequence[Path] = ()
 
 
 def examine(site: Site) -> list[Finding]:
@@ -135,6 +137,17 @@ def _browser(_site: Site) -> Iterator[Finding]:
     )
 
 
+def _contexts(site: Site) -> Iterator[Finding]:
+    if not site.context_folders:
+        return
+    try:
+        pinned = read_pinned(site.context_folders)
+    except MachinamiError as error:
+        yield _missing("@contexts", error)
+    else:
+        yield Finding(check="@contexts", verdict=Verdict.OK, detail=f"{len(pinned)} pinned in folders")
+
+
 def _missing(check: str, error: MachinamiError) -> Finding:
     return Finding(check=check, verdict=Verdict.MISSING, detail=error.detail, cure=error.cure)
 
@@ -156,5 +169,6 @@ _CHECKS: tuple[Callable[[Site], Iterator[Finding]], ...] = (
     _database,
     _data_folder,
     _ports,
+    _contexts,
     _browser,
 )

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import Connection, Select, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from machinami.store.tables import context
@@ -54,7 +54,10 @@ def store_context(connection: Connection, url: str, document: dict[str, Any], ki
     """Keep a @context; one with the same address is replaced."""
     row = insert(context).values(url=url, document=document, kind=kind.value)
     connection.execute(
-        row.on_conflict_do_update(index_elements=["url"], set_={"document": row.excluded.document})
+        row.on_conflict_do_update(
+            index_elements=["url"],
+            set_={"document": row.excluded.document, "kind": row.excluded.kind, "created_at": func.now()},
+        )
     )
 
 

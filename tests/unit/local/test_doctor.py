@@ -84,3 +84,19 @@ def test_the_command_tells_by_its_exit_code(site: Site, capsys: pytest.CaptureFi
     with socket.create_server(("127.0.0.1", site.mqtt_port)):
         assert cli.run([*arguments, str(site.mqtt_port)]) == 5
     assert "→ Stop what listens there, or choose another by --mqtt-port" in capsys.readouterr().out
+
+
+def test_context_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "contexts"
+    folder.mkdir()
+    site = Site(
+        data_dir=tmp_path / "city",
+        api_port=0,
+        mqtt_port=0,
+        external_database=True,
+        context_folders=[folder],
+    )
+    assert found(site, "@contexts").verdict is Verdict.MISSING
+    (folder / "map.json").write_text('{"https://example.org/c": "c.jsonld"}')
+    (folder / "c.jsonld").write_text('{"@context": {}}')
+    assert found(site, "@contexts").verdict is Verdict.OK
