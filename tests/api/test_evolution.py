@@ -129,6 +129,8 @@ def test_a_partial_answer_names_what_comes_later(client: httpx.Client, app: Any)
     assert answer.status_code == 206
     assert answer.headers["Content-Range"].startswith("date-time 2026-01-01T00:00:00Z-")
     assert answer.json()["other"] == []
+    values = client.get(f"{PATH}?timerel=after&timeAt=2026-01-01T00:00:00Z&format=temporalValues").json()
+    assert values["other"] == {"type": "Property", "values": []}
 
 
 def test_instances_without_time_are_told_apart(client: httpx.Client) -> None:

@@ -86,7 +86,13 @@ def _settings(folder: Path, suite: Suite, more: Path | None) -> Mapping[str, str
     folders = [write_contexts(folder / "contexts", suite.contexts())]
     if more is not None:
         folders.append(more.resolve())
-    return {"MACHINAMI_CONTEXT_FOLDERS": json.dumps([str(folder) for folder in folders])}
+    return {"MACHINAMI_CONTEXT_FOLDERS": json.dumps([str(folder) for folder in folders]), **_SETTINGS}
+
+
+_SETTINGS = {
+    "MACHINAMI_SOURCE_PRIVATE": "true",  # the suite's context sources are on loopback
+    "MACHINAMI_TEMPORAL_INSTANCES": "30",  # its partial answers (206) are of 40; ours is 10,000
+}
 
 
 @contextmanager

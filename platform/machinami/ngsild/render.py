@@ -11,7 +11,7 @@ from machinami.model import Attributes, Entity, Instance, format_time
 from machinami.ngsild.context import Context
 from machinami.ngsild.geometry import looks_like_geometry
 from machinami.ngsild.presentation import Answer, Presenter, Representation
-from machinami.ngsild.terms import DEFAULT_INSTANCE
+from machinami.ngsild.terms import DEFAULT_INSTANCE, KINDS
 
 __all__ = ["Representation", "render_collection", "render_entity", "render_feature", "render_temporal"]
 
@@ -125,6 +125,8 @@ def _pairs(instances: Sequence[Instance], presenter: Presenter, timeproperty: st
             group["datasetId"] = dataset
         time = instance.get(timeproperty) or instance.get("modifiedAt") or instance.get("createdAt")
         group[kind.plural].append([presenter.attribute([instance]), time])
+    if not groups:  # a partial answer names what comes later
+        return {"type": "Property", KINDS["Property"].plural: []}
     answers = list(groups.values())
     return answers[0] if len(answers) == 1 else answers
 
