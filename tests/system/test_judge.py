@@ -66,7 +66,7 @@ def test_truth_does_not_need_the_platform(rained: RunningCity, tmp_path: Path):
 def test_thresholds_with_a_wrong_factor_are_noticed(rained: RunningCity):
     """As if an import took metres for centimetres."""
     with httpx.Client(base_url=f"{rained.addresses.api}/ngsi-ld/v1", timeout=30) as client:
-        query = {"type": "FloodMonitoring", "options": "keyValues", "limit": "1000"}
+        query = {"type": "FloodMonitoring", "q": "standbyLevel", "options": "keyValues", "limit": "1000"}
         for gauge in client.get("/entities", params=query).json():
             wrong = {"type": "Property", "value": 100 * gauge["standbyLevel"], "unitCode": "MTR"}
             answer = client.patch(f"/entities/{gauge['id']}/attrs", json={"standbyLevel": wrong})

@@ -90,6 +90,7 @@ def _settings(folder: Path, suite: Suite, more: Path | None) -> Mapping[str, str
 
 
 _SETTINGS = {
+    "MACHINAMI_CONTEXT_PRIVATE_ADDRESSES": "true",  # its @contexts too
     "MACHINAMI_SOURCE_PRIVATE": "true",  # the suite's context sources are on loopback
     "MACHINAMI_TEMPORAL_INSTANCES": "30",  # its partial answers (206) are of 40; ours is 10,000
 }
