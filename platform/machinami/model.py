@@ -66,6 +66,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         scope: None leaves it as it is; a single NGSI-LD Null takes it away.
+        scope_history: scopes that it had, as Properties with ``observedAt`` (clause 4.5.6).
         only_newer: an instance replaces the current one only if its ``observedAt`` is not older; history is
             written in any case. Set by connectors, whose messages may come late or out of order.
     """
@@ -75,6 +76,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()
     attributes: Attributes = {}
     scope: tuple[str, ...] | None = None
+    scope_history: tuple[Instance, ...] = ()
     tenant: str = DEFAULT_TENANT
     only_newer: bool = False
 

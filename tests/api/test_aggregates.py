@@ -94,7 +94,7 @@ def test_texts_and_arrays_as_the_table_has_them(
 
 
 def test_what_a_method_does_not_fit_is_empty(client: httpx.Client) -> None:
-    assert _get(client, "aggrMethods=sum&attrs=word")["word"]["sum"] == []
+    assert _get(client, "aggrMethods=sum")["word"]["sum"] == []
 
 
 def test_datasets_are_apart(client: httpx.Client) -> None:
@@ -121,3 +121,15 @@ def test_what_is_none_is_refused(client: httpx.Client, query: str) -> None:
     answer = client.get(PATH + query)
     assert answer.status_code == 400
     assert answer.json()["type"].endswith("BadRequestData")
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("attrs=word", 400), ("attrs=level,word", 400), ("attrs=word&aggrMethods=sum,max", 200), ("", 200)],
+)
+def test_an_attribute_asked_for_fits_a_method(client: httpx.Client, query: str, status: int) -> None:
+    """Clause 5.7.4.4, last but two."""
+    methods = "" if "aggrMethods" in query else "&aggrMethods=sum"
+    answer = client.get(f"{PATH}{query}{methods}")
+    assert answer.status_code == status
+    assert status == 200 or answer.json()["type"].endswith("InvalidRequest")

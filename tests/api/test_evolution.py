@@ -152,3 +152,49 @@ def test_an_instance_is_modified_by_a_fragment_of_the_entity(client: httpx.Clien
     assert client.patch(f"{place}/attrs/level/{before['instanceId']}", json=corrected).status_code == 204
     [after] = client.get(place).json()["level"]
     assert (after["value"], after["instanceId"]) == (7, before["instanceId"])
+
+
+def _scopes(client: httpx.Client, query: str = "") -> list[tuple[Any, str]]:
+    answer = client.get(PATH + query)
+    assert answer.status_code == 200, answer.text
+    return [(each["value"], next(iter(each.keys() & _TIMES))) for each in answer.json().get("scope", [])]
+
+
+_TIMES = {"observedAt", "deletedAt"}
+
+
+def test_scopes_have_a_history(client: httpx.Client) -> None:
+    """Clauses 4.5.6 and 4.18: a scope holds from when it was set until it was taken away."""
+    assert client.post("/entities", json=_room(level=1, scope="/a")).status_code == 201
+    assert client.post(f"/entities/{ROOM}/attrs", json={"scope": ["/b", "/c"]}).status_code == 204
+    assert client.delete(f"/entities/{ROOM}/attrs/scope").status_code == 204
+    held = [("/a", "observedAt"), (["/b", "/c"], "observedAt")]
+    assert _scopes(client) == [*held, ([], "deletedAt")]
+    assert _scopes(client, "?timeproperty=deletedAt") == [([], "deletedAt")]
+    pairs = client.get(f"{PATH}?options=temporalValues").json()["scope"]["values"]
+    assert [pair[0] for pair in pairs] == ["/a", ["/b", "/c"], []]
+    assert _scopes(client, "?omit=scope") == _scopes(client, "?attrs=level") == []
+    assert len(_scopes(client, "?pick=scope")) == 3
+
+
+def test_the_same_scope_again_is_no_history(client: httpx.Client) -> None:
+    for _ in range(2):
+        client.post("/entityOperations/upsert", json=[_room(level=1, scope="/a")])
+    assert _scopes(client) == [("/a", "observedAt")]
+
+
+def test_past_scopes_are_taken_in(client: httpx.Client) -> None:
+    """Clause 5.6.11 with a scope as clause 4.5.6 represents it."""
+    scopes = [_instance(["/b", "/c"], 2), _instance("/a", 1)]
+    assert client.post("/temporal/entities", json=_room(scope=scopes)).status_code == 201
+    assert _scopes(client) == [("/a", "observedAt"), (["/b", "/c"], "observedAt")]
+    assert client.get(f"/entities/{ROOM}").json()["scope"] == ["/b", "/c"]
+    added = client.post(f"{PATH}/attrs", json={"scope": [_instance("/d", 3)]})
+    assert (added.status_code, len(_scopes(client))) == (204, 3)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"unitCode": "MTR"}, {"value": "//"}, {"type": "VocabProperty"}])
+def test_a_past_scope_that_is_none_is_refused(client: httpx.Client, wrong: dict[str, str]) -> None:
+    scope = {"type": "Property", "value": "/a", **({"observedAt": "2026-01-01T00:00:00Z"} if wrong else {})}
+    answer = client.post("/temporal/entities", json=_room(scope=[{**scope, **wrong}]))
+    assert answer.status_code == 400

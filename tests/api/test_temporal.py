@@ -132,3 +132,14 @@ def test_a_query_needs_a_span(client: httpx.Client) -> None:
     with_q = {"type": "T", "timerel": "after", "timeAt": _at(0), "q": "a"}
     assert client.get("/temporal/entities", params=with_q).json() == []
     assert client.get("/temporal/entities/urn:x:nothing").status_code == 404
+
+
+@pytest.mark.parametrize(("dataset", "found"), [("urn:d:1", 1), ("@none", 1), ("urn:d:2", 0)])
+def test_an_entity_without_the_dataset_is_not_found(history: httpx.Client, dataset: str, found: int) -> None:
+    """Clause 5.7.4.4: datasetId filters attributes; with nothing left of those asked for, it is no answer."""
+    extra = {"currentLevel": {"value": 1, "observedAt": _at(1), "datasetId": "urn:d:1"}}
+    assert history.post(f"/entities/{GAUGE}/attrs", json=extra).status_code == 204
+    span = {"timerel": "after", "timeAt": _at(0), "count": "true"}
+    wanted = {"type": "FloodMonitoring", "attrs": "currentLevel", "datasetId": dataset}
+    answer = history.get("/temporal/entities", params={**wanted, **span})
+    assert len(answer.json()) == found == int(answer.headers["NGSILD-Results-Count"])

@@ -130,4 +130,4 @@ def page_headers(call: Call, page: Page, *, more: bool, total: int | None) -> di
 
 def _page_link(call: Call, page: Page, relation: str, offset: int) -> str:
     query = urlencode({**call.given, "limit": page.limit, "offset": offset})
-    return f'<{call.target}?{query}>; rel="{relation}"; type="{call.accept}"'
+    return f'<{call.target}?{query}>;rel="{relation}";type="{call.accept}"'

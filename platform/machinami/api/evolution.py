@@ -10,9 +10,9 @@ from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.errors import BadRequestData
 from machinami.linkage import evolution
-from machinami.model import Change, Operation
+from machinami.model import Attributes, Change, Operation
 from machinami.ngsild.documents import read_attribute, read_history_fragment, read_temporal
-from machinami.ngsild.terms import DEFAULT_INSTANCE, check_uri
+from machinami.ngsild.terms import DEFAULT_INSTANCE, SCOPE, check_uri
 
 resource = Resource("Temporal evolution")
 
@@ -31,14 +31,7 @@ _INSTANCE = _ATTRIBUTE + "/{instanceId}"
 def upsert_evolution(call: Call) -> Response:
     """Create or Update (Upsert) Temporal Evolution of an Entity."""
     entity = read_temporal(call.document(), call.context)
-    change = Change(
-        entity_id=entity.id,
-        types=entity.types,
-        attributes=entity.attributes,
-        scope=entity.scope or None,
-        tenant=call.tenant,
-        only_newer=True,
-    )
+    change = _change(call, entity.id, Operation.MERGE, entity.types, entity.scope, entity.attributes)
     new = not evolution.is_recorded(call.services.engine, call.tenant, entity.id)
     raised(call.services.linkage.apply([change])[0])
     return created(f"/temporal/entities/{quote(entity.id, safe=':')}") if new else no_content()
@@ -68,17 +61,31 @@ def add_temporal_attributes(call: Call) -> Response:
     """Add Attributes to Temporal Evolution of an Entity."""
     entity_id = call.identifier("entityId")
     types, scope, attributes = read_history_fragment(call.document(), call.context)
-    change = Change(
+    change = _change(call, entity_id, Operation.APPEND, types or (), scope or (), attributes)
+    raised(call.services.linkage.apply([change])[0])
+    return no_content()
+
+
+def _change(
+    call: Call,
+    entity_id: str,
+    operation: Operation,
+    types: tuple[str, ...],
+    scope: tuple[str, ...],
+    attributes: Attributes,
+) -> Change:
+    """What was recorded elsewhere, as a change; of past scopes the newest is current."""
+    past = sorted(attributes.get(SCOPE, []), key=lambda instance: instance["observedAt"])
+    return Change(
         entity_id=entity_id,
-        operation=Operation.APPEND,
-        types=types or (),
-        attributes=attributes,
-        scope=scope,
+        operation=operation,
+        types=types,
+        attributes={name: each for name, each in attributes.items() if name != SCOPE},
+        scope=scope or None,
+        scope_history=tuple(past),
         tenant=call.tenant,
         only_newer=True,
     )
-    raised(call.services.linkage.apply([change])[0])
-    return no_content()
 
 
 @resource.endpoint(

@@ -13,6 +13,7 @@ from machinami.api.parameters import PAGE
 from machinami.api.subscription_documents import checked, read_members, read_subscription, show_subscription
 from machinami.linkage import subscribing
 from machinami.linkage.subscribing import StoredSubscription
+from machinami.ngsild.context import Source
 from machinami.ngsild.terms import NGSI_NULL, check_uri
 
 resource = Resource("Subscriptions")
@@ -29,7 +30,7 @@ def create_subscription(call: Call) -> Response:
     """Create Subscription."""
     document = call.document()
     stored = read_subscription(document, call.context)
-    if not isinstance(call.context.source, str):  # notifications link to it, so it is served (5.13.1)
+    if not isinstance(_source(call), str):  # notifications link to it, so it is served (5.13.1)
         stored.setdefault("jsonldContext", link_to(call, call.context))
     given = document.get("id")
     identifier = f"urn:ngsi-ld:Subscription:{uuid4()}" if given is None else check_uri(given, "id")
@@ -112,6 +113,12 @@ def _sys_attrs(call: Call) -> bool:
 
 def _notification_context(call: Call, stored: dict[str, Any]) -> Any:
     """The @context for notifications: jsonldContext, else that of the request (clause 5.2.12)."""
-    source = stored.get("jsonldContext", call.context.source)
+    source = stored.get("jsonldContext", _source(call))
     call.services.contexts.resolve(source)
     return source
+
+
+def _source(call: Call) -> Source:
+    """The @context of the request; a list of one address is that address."""
+    source = call.context.source
+    return source[0] if isinstance(source, list) and len(source) == 1 else source

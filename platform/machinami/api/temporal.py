@@ -11,14 +11,14 @@ from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.forms import Form, nothing_left, read_form
 from machinami.api.selections import read_query, read_selection
-from machinami.errors import BadRequestData
+from machinami.errors import BadRequestData, InvalidRequest
 from machinami.linkage import read
 from machinami.linkage.read import Aggregated, EntitySelector, History, Most, Span, rendered
 from machinami.model import Attributes, Entity, format_time
 from machinami.ngsild.aggregation import Aggregation, parse_aggregation
 from machinami.ngsild.render import render_temporal
 from machinami.ngsild.temporal import TemporalQuery, parse_temporal
-from machinami.ngsild.terms import DEFAULT_INSTANCE
+from machinami.ngsild.terms import DEFAULT_INSTANCE, SCOPE
 
 resource = Resource("Temporal evolution")
 
@@ -52,8 +52,9 @@ def _query(call: Call, selectors: Sequence[EntitySelector] = ()) -> Response:
             cure="Give timerel and timeAt, such as timerel=before",
         )
     selection = read_selection(call, form.needed, selectors)
+    datasets = {"" if name == DEFAULT_INSTANCE else name for name in form.datasets or ()}
     found = read.query_temporal(
-        call.services.engine, call.tenant, selection, _span(query), _most(call, query), page
+        call.services.engine, call.tenant, selection, _span(query), _most(call, query), page, datasets
     )
     headers = page_headers(call, page, more=found.more, total=found.total)
     if _shape(call) == _AGGREGATED:
@@ -148,7 +149,7 @@ def _shown(attributes: Attributes, form: Form) -> Attributes:
     kept = {
         name: instances
         for name, instances in attributes.items()
-        if name not in form.omitted and (form.attributes is None or name in form.attributes)
+        if name == SCOPE or form.shows(name)  # a scope that is not wanted goes with `Form.hidden`
     }
     wanted = form.datasets
     if wanted is None:
@@ -172,6 +173,7 @@ def _aggregates(
 def _aggregate(
     form: Form, entity: Entity, found: Sequence[Aggregated], wanted: Aggregation
 ) -> dict[str, Any]:
+    _check_eligible(form, found, wanted)
     answer = render_temporal(entity.id, entity.types, {}, form.context)
     by_name: dict[str, list[dict[str, Any]]] = {}
     for each in found:
@@ -183,6 +185,19 @@ def _aggregate(
     return answer | {
         form.context.names[name]: each if len(each) > 1 else each[0] for name, each in by_name.items()
     }
+
+
+def _check_eligible(form: Form, found: Sequence[Aggregated], wanted: Aggregation) -> None:
+    """Each attribute that is asked for by name fits one of the methods at least (clause 5.7.4.4)."""
+    for each in found:
+        name = each.series.attribute
+        if name in (form.attributes or ()) and not any(rendered(each.periods, wanted.methods).values()):
+            raise InvalidRequest(
+                f"no value of {form.context.names[name]} can be aggregated like this",
+                field="aggrMethods",
+                value=",".join(wanted.methods),
+                cure="Ask for totalCount or distinctCount too, or leave the attribute out",
+            )
 
 
 def _answer(

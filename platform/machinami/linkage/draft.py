@@ -18,7 +18,7 @@ from machinami.model import (
     Outcome,
     format_time,
 )
-from machinami.ngsild.terms import NGSI_NULL, null_content
+from machinami.ngsild.terms import NGSI_NULL, SCOPE, null_content
 
 NO_SCOPE = (NGSI_NULL,)
 """The scope of a change that takes the scope away."""
@@ -104,7 +104,24 @@ class Draft:
         if change.types != self.types and not set(change.types) <= set(self.types):
             self.types = tuple(dict.fromkeys(self.types + change.types))
         if change.scope is not None:
-            self.scope = () if change.scope == NO_SCOPE else change.scope
+            self.place(() if change.scope == NO_SCOPE else change.scope)
+        for instance in change.scope_history:
+            value: str | list[str] = instance["value"]
+            self.scope = (value,) if isinstance(value, str) else tuple(value)
+            self._remember_scope(datetime.fromisoformat(instance["observedAt"]), instance)
+
+    def place(self, scope: tuple[str, ...]) -> None:
+        """Set the scope, or take it away; history says since when, as clauses 4.5.6 and 4.18 want it."""
+        if scope == self.scope:
+            return
+        self.scope = scope
+        since = {"observedAt" if scope else "deletedAt": format_time(self.now)}
+        value = scope[0] if len(scope) == 1 else list(scope)
+        self._remember_scope(self.now, {"type": "Property", "value": value, **since})
+
+    def _remember_scope(self, moment: datetime, instance: Instance) -> None:
+        self.history.append(((SCOPE, ""), moment, None, instance))
+        self.moments.append(moment)
 
     @property
     def touched(self) -> bool:

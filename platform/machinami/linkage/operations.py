@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from msgspec.structs import replace
+
 from machinami.errors import AlreadyExists, MachinamiError, NotFound
 from machinami.linkage.draft import NO_SCOPE, Draft
 from machinami.linkage.patching import merged, patched
@@ -50,8 +52,7 @@ def _append_only(draft: Draft, change: Change) -> Outcome:
         else:
             left[name] = _KEPT
     scope = (*draft.scope, *(change.scope or ()))
-    draft.describe(change)
-    draft.scope = tuple(dict.fromkeys(scope))
+    draft.describe(replace(change, scope=tuple(dict.fromkeys(scope))))
     draft.write(new)
     return Outcome(entity_id=change.entity_id, updated=tuple(new), not_updated=left)
 
@@ -59,10 +60,10 @@ def _append_only(draft: Draft, change: Change) -> Outcome:
 def _update(draft: Draft, change: Change) -> Outcome:
     """5.6.2: instances are replaced or added, NGSI-LD Nulls delete; a scope is not added."""
     left: dict[str, str] = {}
-    scope = draft.scope
-    draft.describe(change)
-    if change.scope is not None and not scope:
-        draft.scope, left = scope, {"scope": "the entity has no scope"}
+    scopeless = change.scope is not None and not draft.scope
+    draft.describe(replace(change, scope=None) if scopeless else change)
+    if scopeless:
+        left["scope"] = "the entity has no scope"
     _write_or_remove(draft, change, lambda _, instance, __: instance)
     return Outcome(entity_id=change.entity_id, updated=tuple(change.attributes), not_updated=left)
 
@@ -89,14 +90,15 @@ def _replace_attribute(draft: Draft, change: Change) -> Outcome:
 def _replace(draft: Draft, change: Change) -> Outcome:
     draft.clear()
     draft.types = change.types or draft.types
-    draft.scope = change.scope or ()
+    draft.place(change.scope or ())
     draft.write(change.attributes)
     return Outcome(entity_id=change.entity_id, updated=tuple(change.attributes))
 
 
 def _delete(draft: Draft, change: Change) -> Outcome:
     draft.clear()
-    draft.exists, draft.types, draft.scope = False, (), ()
+    draft.place(())
+    draft.exists, draft.types = False, ()
     return Outcome(entity_id=change.entity_id)
 
 

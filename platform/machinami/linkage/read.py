@@ -1,7 +1,7 @@
 """The one read path: what the doors ask, answered from the store in the platform's own words."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -205,15 +205,29 @@ def retrieve_temporal(
 
 
 def query_temporal(
-    engine: Engine, tenant: str, selection: Selection, span: Span, most: Most, page: Page
+    engine: Engine,
+    tenant: str,
+    selection: Selection,
+    span: Span,
+    most: Most,
+    page: Page,
+    datasets: Collection[str] = (),
 ) -> FoundHistory:
-    """Query Temporal Evolution of Entities, clause 5.7.4; ordered by id."""
+    """Query Temporal Evolution of Entities, clause 5.7.4; ordered by id.
+
+    Args:
+        datasets: an entity must have instances of one of these, '' for default ones; empty asks for nothing.
+    """
     number = tenant_of(engine, tenant)
     with reading(engine) as connection:
-        total = queries_temporal.count_temporal(connection, number, selection, span) if page.count else None
+        total = (
+            queries_temporal.count_temporal(connection, number, selection, span, datasets)
+            if page.count
+            else None
+        )
         wanted = page.limit + 1 if page.limit else 0
         ids = queries_temporal.fetch_temporal_ids(
-            connection, number, selection, span, limit=wanted, offset=page.offset
+            connection, number, selection, span, datasets, limit=wanted, offset=page.offset
         )
         entities = in_order(queries.fetch_by_ids(connection, number, ids[: page.limit]), ids)
     found = _histories(engine, number, entities, span, selection.attributes, most)

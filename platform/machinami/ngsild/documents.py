@@ -13,7 +13,8 @@ from machinami.model import Attributes, Entity, Instance
 from machinami.ngsild.content import check_content
 from machinami.ngsild.context import Context
 from machinami.ngsild.instances import Reader, Rules
-from machinami.ngsild.terms import NGSI_NULL, SYSTEM_MEMBERS, check_scope, check_uri
+from machinami.ngsild.terms import NGSI_NULL, SCOPE, SYSTEM_MEMBERS, check_scope, check_uri
+from machinami.ngsild.values import wrong
 
 _KEYWORDS = {"@id": "id", "@type": "type"}
 _PASSED_OVER = SYSTEM_MEMBERS | {"@context"}
@@ -34,7 +35,10 @@ def read_entity(document: object, context: Context, *, simplified: bool = False)
 
 
 def read_temporal(document: object, context: Context) -> Entity:
-    """Reads the temporal representation of an entity (clause 4.5.6): many instances of each attribute."""
+    """Reads the temporal representation of an entity (clause 4.5.6): many instances of each attribute.
+
+    A scope that is written as instances of a Property is among the attributes, under `SCOPE`.
+    """
     return _entity(document, Reader(context, Rules(history=True)))
 
 
@@ -66,8 +70,10 @@ def read_history_fragment(
     """Reads part of a temporal representation (clause 5.4): as `read_fragment`, many instances of each."""
     members = _members(document, nulls=True)
     types = _types(members["type"], context) if "type" in members else None
-    scope = _scope(members["scope"], nulls=False) if "scope" in members else None
-    return types, scope, _attributes(members, Reader(context, Rules(history=True)))
+    reader = Reader(context, Rules(history=True))
+    attributes = _attributes(members, reader)
+    scope = _scope(members["scope"], nulls=False) if "scope" in members and SCOPE not in attributes else None
+    return types, scope, attributes
 
 
 def read_attribute(
@@ -94,11 +100,12 @@ def _entity(document: object, reader: Reader) -> Entity:
     for mandatory in ("id", "type"):
         if mandatory not in members:
             raise BadRequestData(f"The entity has no {mandatory}", field=mandatory, cure=f"Add {mandatory}")
+    attributes = _attributes(members, reader)
     return Entity(
         id=check_uri(members["id"], "id"),
         types=_types(members["type"], reader.context),
-        scope=_scope(members["scope"], nulls=False) if "scope" in members else (),
-        attributes=_attributes(members, reader),
+        scope=_scope(members["scope"], nulls=False) if "scope" in members and SCOPE not in attributes else (),
+        attributes=attributes,
     )
 
 
@@ -120,7 +127,21 @@ def _attributes(members: Mapping[str, Any], reader: Reader) -> Attributes:
     for name, value in members.items():
         if name not in ("id", "type", "scope"):
             reader.add(attributes, name, value, name)
+    if reader.rules.history and _is_reified(members.get("scope")):
+        attributes[SCOPE] = [_scope_instance(each) for each in reader.read(SCOPE, members["scope"], "scope")]
     return attributes
+
+
+def _is_reified(scope: object) -> bool:
+    entries = cast("list[object]", scope if isinstance(scope, list) else [scope])
+    return any(isinstance(entry, dict) for entry in entries)
+
+
+def _scope_instance(instance: Instance) -> Instance:
+    if instance.keys() != {"type", "value", "observedAt"} or instance["type"] != "Property":
+        raise wrong("scope", instance, "is no past scope", "Write a Property with value and observedAt")
+    _scope(instance["value"], nulls=False)
+    return instance
 
 
 def _types(value: object, context: Context) -> tuple[str, ...]:

@@ -87,7 +87,6 @@ def render_temporal(
     *,
     temporal_values: bool = False,
     timeproperty: str = "observedAt",
-    scope: Sequence[Instance] = (),
     sys_attrs: bool = False,
     lang: str | None = None,
 ) -> Answer:
@@ -98,15 +97,13 @@ def render_temporal(
         attributes: expanded names → instances in the order wanted; each attribute becomes an array.
         temporal_values: the simplified form, pairs of value and time.
         timeproperty: which time stands in those pairs; the time of writing stands in for one that lacks.
-        scope: evolution of the scope as instances of a Property.
         sys_attrs, lang: as `render_entity`.
     """
     representation = Representation.SIMPLIFIED if temporal_values else Representation.NORMALIZED
     presenter = Presenter(context.names, representation, sys_attrs=sys_attrs, lang=lang)
     answer: Answer = {"id": entity_id, "type": _one_or_many([context.names[iri] for iri in types])}
-    named: dict[str, Sequence[Instance]] = {"scope": scope} if scope else {}
-    named |= {context.names[iri]: instances for iri, instances in attributes.items()}
-    for name, instances in named.items():
+    for iri, instances in attributes.items():
+        name = context.names[iri]
         if temporal_values:
             answer[name] = _pairs(instances, presenter, timeproperty)
         else:

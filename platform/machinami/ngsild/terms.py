@@ -10,6 +10,9 @@ from machinami.errors import BadRequestData
 NGSI_NULL = "urn:ngsi-ld:null"
 """Stands for null where something is to be deleted (clause 4.5.0)."""
 
+SCOPE = "https://uri.etsi.org/ngsi-ld/scope"
+"""Under this name the history of scopes is kept; no attribute can have it."""
+
 DEFAULT_INSTANCE = "@none"
 """How an instance without a datasetId is named in requests and in the simplified representation."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from machinami.model import format_time
 from machinami.ngsild.aggregation import Aggregation, Method
+from machinami.ngsild.terms import SCOPE
 from machinami.store.queries_temporal import Span
 from machinami.store.rollups import Bucket, aggregate
 
@@ -58,7 +59,7 @@ SELECT s.series, s.entity_id, s.attribute, s.dataset_id, r.first, r.last, r.numb
 FROM series s CROSS JOIN LATERAL (
  SELECT min({moment}) AS first, max({moment}) AS last, bool_and(o.document IS NULL) AS numbers,
  max(o.document->>'type') AS kind FROM observation o WHERE o.series = s.series AND {there} AND {span}) r
-WHERE s.tenant = :tenant AND s.entity_id = ANY(:ids) AND r.first IS NOT NULL
+WHERE s.tenant = :tenant AND s.entity_id = ANY(:ids) AND r.first IS NOT NULL AND s.attribute <> :scope
  AND (cardinality(CAST(:names AS text[])) = 0 OR s.attribute = ANY(CAST(:names AS text[])))
 ORDER BY s.entity_id, s.series"""
 
@@ -82,7 +83,7 @@ def find_series(
     """The series of these entities that have something in the span."""
     query = text(_FIND.format(**_words(span)))
     rows = connection.execute(
-        query, {"tenant": tenant, "ids": list(ids), "names": list(names), **_ends(span)}
+        query, {"tenant": tenant, "ids": list(ids), "names": list(names), "scope": SCOPE, **_ends(span)}
     )
     return [SeriesOf(**row) for row in rows.mappings()]
 

@@ -115,9 +115,9 @@ def fetch_subscription(
 def fetch_subscriptions(
     connection: Connection, number: int, *, limit: int, offset: int, kind: Watched = Watched.ENTITIES
 ) -> list[StoredSubscription]:
-    """Subscriptions of a tenant in the order of their ids."""
+    """Subscriptions of a tenant, the oldest first."""
     mine = (subscription.c.tenant == number, subscription.c.kind == kind)
-    query = select(*_COLUMNS).where(*mine).order_by(subscription.c.id)
+    query = select(*_COLUMNS).where(*mine).order_by(subscription.c.created_at, subscription.c.id)
     return [_stored(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
 

@@ -5,7 +5,7 @@ other instance is stored whole.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -117,24 +117,41 @@ def fetch_attributes(
 
 
 def fetch_temporal_ids(
-    connection: Connection, tenant: int, selection: Selection, span: Span, *, limit: int, offset: int = 0
+    connection: Connection,
+    tenant: int,
+    selection: Selection,
+    span: Span,
+    datasets: Collection[str] = (),
+    *,
+    limit: int,
+    offset: int = 0,
 ) -> list[str]:
-    """Ids of the entities of a selection that have an instance in the span."""
-    wanted = _temporal_clauses(tenant, selection, span)
+    """Ids of the entities of a selection that have an instance in the span.
+
+    Args:
+        datasets: of these, '' for default instances; empty asks for nothing.
+    """
+    wanted = _temporal_clauses(tenant, selection, span, datasets)
     query = select(entity.c.id).where(*wanted).order_by(*order_by(selection.order))
     return list(connection.execute(query.limit(limit).offset(offset)).scalars())
 
 
-def count_temporal(connection: Connection, tenant: int, selection: Selection, span: Span) -> int:
-    """How many entities of a selection have an instance in the span."""
-    query = select(func.count()).select_from(entity).where(*_temporal_clauses(tenant, selection, span))
-    return connection.execute(query).scalar_one()
+def count_temporal(
+    connection: Connection, tenant: int, selection: Selection, span: Span, datasets: Collection[str] = ()
+) -> int:
+    """How many entities of a selection have an instance in the span; see `fetch_temporal_ids`."""
+    wanted = _temporal_clauses(tenant, selection, span, datasets)
+    return connection.execute(select(func.count()).select_from(entity).where(*wanted)).scalar_one()
 
 
-def _temporal_clauses(tenant: int, selection: Selection, span: Span) -> list[ColumnElement[bool]]:
+def _temporal_clauses(
+    tenant: int, selection: Selection, span: Span, datasets: Collection[str]
+) -> list[ColumnElement[bool]]:
     own = [series.c.tenant == entity.c.tenant, series.c.entity_id == entity.c.id]
     if selection.attributes:
         own.append(_named(selection.attributes))
+    if datasets:
+        own.append(series.c.dataset_id.in_(datasets))
     in_span = select(1).where(observation.c.series == series.c.series, *_in_span(span)).exists()
     return [*clauses(tenant, selection), select(1).where(*own, in_span).exists()]
 

@@ -15,7 +15,7 @@ from machinami.ngsild.render import (
     render_feature,
     render_temporal,
 )
-from machinami.ngsild.terms import NGSI_NULL
+from machinami.ngsild.terms import NGSI_NULL, SCOPE
 
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
 POINT = {"type": "Point", "coordinates": [135.1, 35.2]}
@@ -218,7 +218,7 @@ def test_evolutions_are_arrays_and_pairs():
 
 def test_the_evolution_of_the_scope_is_a_property():
     scope = [{"type": "Property", "value": "/a", "observedAt": "2026-01-01T00:00:00Z"}]
-    assert render_temporal("urn:a:b", [f"{DEFAULT}T"], {}, CORE, scope=scope)["scope"] == scope
+    assert render_temporal("urn:a:b", [f"{DEFAULT}T"], {SCOPE: scope}, CORE)["scope"] == scope
 
 
 def test_a_wrong_language_filter_is_refused_even_without_texts():
