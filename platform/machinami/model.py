@@ -19,6 +19,9 @@ Instance: TypeAlias = dict[str, Any]
 Attributes: TypeAlias = dict[str, list[Instance]]
 """Expanded attribute name → its instances, one for each ``datasetId`` (at most one without)."""
 
+NEVER = datetime.max.replace(tzinfo=UTC)
+"""When something expires that is to be kept for good (clause 4.22)."""
+
 DEFAULT_TENANT = "default"
 
 
@@ -32,6 +35,8 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
         scope: scopes such as ``/namiki/north``; empty when the entity has none.
         created_at: aware UTC, when the entity was created here.
         modified_at: aware UTC, when it last changed here.
+        expires_at: aware UTC, until when it is stored (clause 4.22); None is for good.
+        due_at: when it, or the first of its attributes, expires.
     """
 
     id: str
@@ -40,6 +45,8 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     scope: tuple[str, ...] = ()
     created_at: datetime | None = None
     modified_at: datetime | None = None
+    expires_at: datetime | None = None
+    due_at: datetime | None = None
 
 
 class Operation(StrEnum):
@@ -59,6 +66,7 @@ class Operation(StrEnum):
     # 5.6.5: `{name: []}` all instances, `{name: [{"datasetId": …}]}` one, `{name: [{}]}` the default one; a
     # scope that is NGSI-LD Null goes
     DELETE_ATTRIBUTE = "deleteAttribute"
+    EXPIRE = "expire"  # 4.22: nothing but what every change begins with: what is past its time goes
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +74,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         scope: None leaves it as it is; a single NGSI-LD Null takes it away.
+        expires_at: None leaves it as it is; `NEVER` keeps the entity for good.
         scope_history: scopes that it had, as Properties with ``observedAt`` (clause 4.5.6).
         only_newer: an instance replaces the current one only if its ``observedAt`` is not older; history is
             written in any case. Set by connectors, whose messages may come late or out of order.
@@ -76,6 +85,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()
     attributes: Attributes = {}
     scope: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
     scope_history: tuple[Instance, ...] = ()
     tenant: str = DEFAULT_TENANT
     only_newer: bool = False

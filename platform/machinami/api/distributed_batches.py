@@ -114,13 +114,13 @@ def _subject(call: Call, operation: str, document: Any) -> tuple[Subject | None,
     try:
         context = call.context_of(document)
         plain = call.plain(document, "body")
-        types, _, attributes = read_fragment(plain, context, deep=operation == "mergeBatch")
+        fragment = read_fragment(plain, context, deep=operation == "mergeBatch")
     except MachinamiError:
         return None, call.services.contexts.resolve(None)
     if not is_uri(plain.get("id")):
         return None, context
-    found = types or known_types(call, plain["id"])
-    return Subject(entity_id=plain["id"], types=found, names=frozenset(attributes)), context
+    found = fragment.types or known_types(call, plain["id"])
+    return Subject(entity_id=plain["id"], types=found, names=frozenset(fragment.attributes)), context
 
 
 def _cut(document: Any, names: frozenset[str], context: Context, *, whole: bool = False) -> Any:

@@ -98,8 +98,8 @@ def _subject(call: Call, document: dict[str, Any] | None, *, deep: bool) -> Subj
         return Subject(entity_id=entity_id, types=types, names=frozenset({context.expand(name)}))
     if document is None:
         return Subject(entity_id=entity_id, types=types)
-    given, _, attributes = read_fragment(document, context, simplified=is_simplified(call), deep=deep)
-    return Subject(entity_id=entity_id, types=types or given or (), names=frozenset(attributes))
+    given = read_fragment(document, context, simplified=is_simplified(call), deep=deep)
+    return Subject(entity_id=entity_id, types=types or given.types or (), names=frozenset(given.attributes))
 
 
 def _forward(

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from machinami.api import parameters
@@ -31,7 +32,10 @@ _INSTANCE = _ATTRIBUTE + "/{instanceId}"
 def upsert_evolution(call: Call) -> Response:
     """Create or Update (Upsert) Temporal Evolution of an Entity."""
     entity = read_temporal(call.document(), call.context)
-    change = _change(call, entity.id, Operation.MERGE, entity.types, entity.scope, entity.attributes)
+    change = replace(
+        _change(call, entity.id, Operation.MERGE, entity.types, entity.scope, entity.attributes),
+        expires_at=entity.expires_at,
+    )
     new = not evolution.is_recorded(call.services.engine, call.tenant, entity.id)
     raised(call.services.linkage.apply([change])[0])
     return created(f"/temporal/entities/{quote(entity.id, safe=':')}") if new else no_content()
@@ -60,8 +64,10 @@ def delete_evolution(call: Call) -> Response:
 def add_temporal_attributes(call: Call) -> Response:
     """Add Attributes to Temporal Evolution of an Entity."""
     entity_id = call.identifier("entityId")
-    types, scope, attributes = read_history_fragment(call.document(), call.context)
-    change = _change(call, entity_id, Operation.APPEND, types or (), scope or (), attributes)
+    given = read_history_fragment(call.document(), call.context)
+    change = _change(
+        call, entity_id, Operation.APPEND, given.types or (), given.scope or (), given.attributes
+    )
     raised(call.services.linkage.apply([change])[0])
     return no_content()
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from machinami.linkage.slots import Observation, Slot, plain_number, slots_of
 from machinami.model import (
+    NEVER,
     Attributes,
     Change,
     Entity,
@@ -18,6 +19,7 @@ from machinami.model import (
     Outcome,
     format_time,
 )
+from machinami.ngsild.expiry import earliest, is_over
 from machinami.ngsild.terms import NGSI_NULL, SCOPE, null_content
 
 NO_SCOPE = (NGSI_NULL,)
@@ -50,6 +52,24 @@ class Draft:
         self._before_now = now - timedelta.resolution
         self._text = ""
         self._moment = now
+        self.created_at = before.created_at if before else None
+        self.expires_at = before.expires_at if before else None
+        self._may_expire = before is not None and before.due_at is not None
+        if before and before.due_at and before.due_at <= now:
+            self._expire()
+
+    def _expire(self) -> None:
+        """What is past its time goes before anything else is done (clause 4.22)."""
+        if self.expires_at and self.expires_at <= self.now:
+            self.vanish()
+        for name, dataset in [slot for slot, each in self._current.items() if is_over(each, self.now)]:
+            self.remove(name, [dataset])
+
+    def vanish(self) -> None:
+        """Delete the entity."""
+        self.clear()
+        self.place(())
+        self.exists, self.types, self.created_at, self.expires_at = False, (), None, None
 
     def measure(self, item: Measurement) -> Outcome:
         """Numbers of a device are put aside while nothing but its like comes: see `Layout`."""
@@ -105,6 +125,8 @@ class Draft:
             self.types = tuple(dict.fromkeys(self.types + change.types))
         if change.scope is not None:
             self.place(() if change.scope == NO_SCOPE else change.scope)
+        if change.expires_at is not None:
+            self.expire_at(change.expires_at)
         for instance in change.scope_history:
             value: str | list[str] = instance["value"]
             self.scope = (value,) if isinstance(value, str) else tuple(value)
@@ -119,6 +141,11 @@ class Draft:
         value = scope[0] if len(scope) == 1 else list(scope)
         self._remember_scope(self.now, {"type": "Property", "value": value, **since})
 
+    def expire_at(self, moment: datetime) -> None:
+        """Keep the entity until then; `NEVER` keeps it for good."""
+        self.expires_at = None if moment == NEVER else moment
+        self._may_expire = True
+
     def _remember_scope(self, moment: datetime, instance: Instance) -> None:
         self.history.append(((SCOPE, ""), moment, None, instance))
         self.moments.append(moment)
@@ -131,7 +158,20 @@ class Draft:
             return before is not None or self.exists
         if self.written or self.removed or self.measured:
             return True
-        return (self.types, self.scope) != (before.types, before.scope)
+        now, then = (self.types, self.scope, self.expires_at), (before.types, before.scope, before.expires_at)
+        return now != then
+
+    @property
+    def continued(self) -> bool:
+        """Whether it was there and has not been deleted since, be it that it was made anew."""
+        return self.created_at is not None
+
+    def is_rescheduled(self, after: Entity) -> bool:
+        """Whether it was there, and it or the first of its attributes expires at another time now."""
+        before = self.before
+        if before is None or not self._may_expire:
+            return False
+        return (after.expires_at, after.due_at) != (before.expires_at, before.due_at)
 
     def current(self, slot: Slot) -> Instance | None:
         """The instance that is current there, without its system times; None where there is none."""
@@ -162,6 +202,7 @@ class Draft:
             self._current[slot] = instance
             self._newest[slot] = moment
             self.written[slot] = None
+            self._may_expire = self._may_expire or "expiresAt" in instance
 
     def _is_newer(self, slot: Slot, moment: datetime) -> bool:
         newest = self._newest.get(slot)
@@ -230,6 +271,8 @@ class Draft:
             types=self.types,
             attributes=attributes,
             scope=self.scope,
-            created_at=self.before.created_at if self.before else self.now,
+            created_at=self.created_at or self.now,
             modified_at=self.now,
+            expires_at=self.expires_at,
+            due_at=earliest(attributes, self.expires_at) if self._may_expire else None,
         )

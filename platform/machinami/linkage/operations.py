@@ -8,7 +8,7 @@ from machinami.errors import AlreadyExists, MachinamiError, NotFound
 from machinami.linkage.draft import NO_SCOPE, Draft
 from machinami.linkage.patching import merged, patched
 from machinami.linkage.slots import Slot
-from machinami.model import Attributes, Change, Instance, Measurement, Operation, Outcome
+from machinami.model import NEVER, Attributes, Change, Instance, Measurement, Operation, Outcome
 from machinami.ngsild.terms import is_null
 
 _KEPT = "it exists already and noOverwrite is set"
@@ -91,14 +91,13 @@ def _replace(draft: Draft, change: Change) -> Outcome:
     draft.clear()
     draft.types = change.types or draft.types
     draft.place(change.scope or ())
+    draft.expire_at(change.expires_at or NEVER)
     draft.write(change.attributes)
     return Outcome(entity_id=change.entity_id, updated=tuple(change.attributes))
 
 
 def _delete(draft: Draft, change: Change) -> Outcome:
-    draft.clear()
-    draft.place(())
-    draft.exists, draft.types = False, ()
+    draft.vanish()
     return Outcome(entity_id=change.entity_id)
 
 
@@ -161,6 +160,11 @@ def _missing(change: Change) -> NotFound:
     )
 
 
+def _expire(_: Draft, change: Change) -> Outcome:
+    """4.22: what is past its time has gone when the draft was made."""
+    return Outcome(entity_id=change.entity_id)
+
+
 _CREATING = frozenset({Operation.CREATE, Operation.MERGE, Operation.UPSERT})
 _OPERATIONS: dict[Operation, Callable[[Draft, Change], Outcome]] = {
     Operation.CREATE: _create,
@@ -175,4 +179,5 @@ _OPERATIONS: dict[Operation, Callable[[Draft, Change], Outcome]] = {
     Operation.UPSERT: _upsert,
     Operation.DELETE: _delete,
     Operation.DELETE_ATTRIBUTE: _delete_attribute,
+    Operation.EXPIRE: _expire,
 }

@@ -26,6 +26,7 @@ from machinami.store.entities import (
     insert_entities,
     lock_entities,
     notify,
+    reschedule_entities,
     update_entities,
 )
 from machinami.store.history import (
@@ -205,11 +206,14 @@ def _draft(
 
 def _write_state(connection: Connection, drafts: Drafts, index: Index) -> None:
     left = {key: (draft, draft.finish()) for key, draft in sorted(drafts.items()) if draft.touched}
-    old = [(key[0], after) for key, (draft, after) in left.items() if after and draft.before]
-    new = [(key[0], after) for key, (draft, after) in left.items() if after and not draft.before]
+    old = [(key[0], after) for key, (draft, after) in left.items() if after and draft.continued]
+    new = [(key[0], after) for key, (draft, after) in left.items() if after and not draft.continued]
+    gone = [key for key, (draft, after) in left.items() if draft.before and not (after and draft.continued)]
+    other = [(key[0], after) for key, (draft, after) in left.items() if after and draft.is_rescheduled(after)]
+    delete_entities(connection, gone)
     update_entities(connection, old)
     insert_entities(connection, new)
-    delete_entities(connection, [key for key, (_, after) in left.items() if not after])
+    reschedule_entities(connection, other)
     match(connection, index, [_written(key[0], draft, after) for key, (draft, after) in left.items()])
     notify(connection, left)
 

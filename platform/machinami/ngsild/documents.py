@@ -6,18 +6,36 @@ core terms for its own members and, for each sub-attribute, its expanded IRI wit
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, cast
 
-from machinami.errors import BadRequestData, NotSupported
-from machinami.model import Attributes, Entity, Instance
+import msgspec
+
+from machinami.errors import BadRequestData
+from machinami.model import NEVER, Attributes, Entity, Instance
 from machinami.ngsild.content import check_content
 from machinami.ngsild.context import Context
 from machinami.ngsild.instances import Reader, Rules
 from machinami.ngsild.terms import NGSI_NULL, SCOPE, SYSTEM_MEMBERS, check_scope, check_uri
+from machinami.ngsild.times import parse_time
 from machinami.ngsild.values import wrong
 
 _KEYWORDS = {"@id": "id", "@type": "type"}
+_OWN = frozenset({"id", "type", "scope", "expiresAt"})
 _PASSED_OVER = SYSTEM_MEMBERS | {"@context"}
+
+
+class Fragment(msgspec.Struct, frozen=True, kw_only=True):
+    """Part of an entity; None stands for what it does not say.
+
+    Attributes:
+        expires_at: `NEVER` where it is to be kept for good.
+    """
+
+    types: tuple[str, ...] | None = None
+    scope: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+    attributes: Attributes = {}
 
 
 def read_entity(document: object, context: Context, *, simplified: bool = False) -> Entity:
@@ -29,7 +47,6 @@ def read_entity(document: object, context: Context, *, simplified: bool = False)
 
     Raises:
         BadRequestData: names the JSON path of what breaks the standard.
-        NotSupported: ``expiresAt`` of the entity itself.
     """
     return _entity(document, Reader(context, Rules(simplified=simplified)))
 
@@ -44,8 +61,8 @@ def read_temporal(document: object, context: Context) -> Entity:
 
 def read_fragment(
     document: object, context: Context, *, simplified: bool = False, nulls: bool = True, deep: bool = False
-) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None, Attributes]:
-    """Reads part of an entity (clause 5.4): its types and scope, None where not given, and its attributes.
+) -> Fragment:
+    """Reads part of an entity (clause 5.4).
 
     Args:
         simplified: see `read_entity`.
@@ -58,22 +75,24 @@ def read_fragment(
     members = _members(document, nulls=nulls)
     if "id" in members:
         check_uri(members["id"], "id")
-    types = _types(members["type"], context) if "type" in members else None
-    scope = _scope(members["scope"], nulls=nulls) if "scope" in members else None
-    reader = Reader(context, Rules(simplified=simplified, nulls=nulls, deep=deep))
-    return types, scope, _attributes(members, reader)
+    return Fragment(
+        types=_types(members["type"], context) if "type" in members else None,
+        scope=_scope(members["scope"], nulls=nulls) if "scope" in members else None,
+        expires_at=_expiry(members["expiresAt"], nulls=nulls) if "expiresAt" in members else None,
+        attributes=_attributes(
+            members, Reader(context, Rules(simplified=simplified, nulls=nulls, deep=deep))
+        ),
+    )
 
 
-def read_history_fragment(
-    document: object, context: Context
-) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None, Attributes]:
+def read_history_fragment(document: object, context: Context) -> Fragment:
     """Reads part of a temporal representation (clause 5.4): as `read_fragment`, many instances of each."""
     members = _members(document, nulls=True)
     types = _types(members["type"], context) if "type" in members else None
     reader = Reader(context, Rules(history=True))
     attributes = _attributes(members, reader)
     scope = _scope(members["scope"], nulls=False) if "scope" in members and SCOPE not in attributes else None
-    return types, scope, attributes
+    return Fragment(types=types, scope=scope, attributes=attributes)
 
 
 def read_attribute(
@@ -105,6 +124,7 @@ def _entity(document: object, reader: Reader) -> Entity:
         id=check_uri(members["id"], "id"),
         types=_types(members["type"], reader.context),
         scope=_scope(members["scope"], nulls=False) if "scope" in members and SCOPE not in attributes else (),
+        expires_at=parse_time(members["expiresAt"], "expiresAt") if "expiresAt" in members else None,
         attributes=attributes,
     )
 
@@ -115,17 +135,13 @@ def _members(document: object, *, nulls: bool) -> dict[str, Any]:
         raise BadRequestData("An entity is a JSON object", field="$", value=document, cure="Send an object")
     members = cast("dict[str, Any]", document)
     check_content({key: value for key, value in members.items() if key != "@context"}, nulls=nulls)
-    if "expiresAt" in members:
-        raise NotSupported(
-            "Transient entities are not supported yet", field="expiresAt", cure="Leave out expiresAt"
-        )
     return {_KEYWORDS.get(key, key): value for key, value in members.items() if key not in _PASSED_OVER}
 
 
 def _attributes(members: Mapping[str, Any], reader: Reader) -> Attributes:
     attributes: Attributes = {}
     for name, value in members.items():
-        if name not in ("id", "type", "scope"):
+        if name not in _OWN:
             reader.add(attributes, name, value, name)
     if reader.rules.history and _is_reified(members.get("scope")):
         attributes[SCOPE] = [_scope_instance(each) for each in reader.read(SCOPE, members["scope"], "scope")]
@@ -163,6 +179,10 @@ def _type(name: str, context: Context) -> str:
             f"{name} is a word of JSON-LD, no type", field="type", value=name, cure="Choose another type"
         )
     return iri
+
+
+def _expiry(value: object, *, nulls: bool) -> datetime:
+    return NEVER if nulls and value == NGSI_NULL else parse_time(value, "expiresAt")
 
 
 def _scope(value: object, *, nulls: bool) -> tuple[str, ...]:

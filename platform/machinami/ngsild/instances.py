@@ -25,7 +25,7 @@ from machinami.ngsild.terms import (
 from machinami.ngsild.values import MEMBER_CHECKS, VALUE_CHECKS, wrong
 
 _PASSED_OVER = SYSTEM_MEMBERS | {"type", "lang"}
-_COMMON = frozenset({"observedAt", "datasetId"})
+_COMMON = frozenset({"observedAt", "datasetId", "expiresAt"})
 _WRAPPED = frozenset({"languageMap", "vocab", "json"})  # value members that the simplified form keeps
 _RESERVED_IRIS = frozenset(CORE.expand(member) for member in NON_REIFIED)
 _GEO_IRIS = frozenset(CORE.expand(term) for term in GEO_ATTRIBUTES)
@@ -59,6 +59,7 @@ class Reader:
     def __init__(self, context: Context, rules: Rules) -> None:
         self.context = context
         self.rules = rules
+        self._depth = 0
 
     def add(self, into: dict[str, Any], name: str, document: object, path: str) -> None:
         """Reads the attribute `name` and puts its instances into `into` under its IRI."""
@@ -151,9 +152,11 @@ class Reader:
 
     def _add_member(self, instance: Instance, kind: Kind | None, name: str, value: object, path: str) -> None:
         if name not in NON_REIFIED:
+            self._depth += 1
             self.add(instance, name, value, path)
-        elif name == "expiresAt":
-            raise NotSupported("Transient attributes are not supported yet", field=path, cure="Leave it out")
+            self._depth -= 1
+        elif name == "expiresAt" and self._depth:
+            raise NotSupported("only attributes of entities expire", field=path, cure="Leave it out")
         elif name not in MEMBER_CHECKS or not (kind is None or name in kind.extras | _COMMON):
             whose = kind.name if kind else "partial update"
             raise wrong(path, value, f"is not allowed in a {whose}", f"Leave out {name}")

@@ -30,7 +30,7 @@ _AS_IS = frozenset(
     {"type", "value", "object", "json", "valueList", "languageMap", "unitCode", "observedAt", "datasetId"}
     | {"instanceId", "deletedAt", "lang"}
 )
-_SYSTEM = frozenset({"createdAt", "modifiedAt"})
+_SYSTEM = frozenset({"createdAt", "modifiedAt", "expiresAt"})
 _NAMES = NAME_MEMBERS | {"previousVocab"}
 _WRAPPED = frozenset({"languageMap", "json", "vocab"})  # value members that the simplified form names
 
@@ -44,7 +44,7 @@ class Presenter:
     Args:
         names: IRI → name, as `context.Context.names`.
         representation: how.
-        sys_attrs: with ``createdAt`` and ``modifiedAt``.
+        sys_attrs: with ``createdAt``, ``modifiedAt`` and ``expiresAt``.
         lang: language filter (clause 4.15), or None.
     """
 

@@ -29,7 +29,7 @@ def render_entity(
     """One entity as a client reads it.
 
     Args:
-        sys_attrs: with ``createdAt`` and ``modifiedAt``.
+        sys_attrs: with ``createdAt``, ``modifiedAt`` and ``expiresAt``.
         lang: language filter, see `languages.parse_languages`.
         attrs: expanded names of the attributes wanted; None wants all.
         datasets: datasetIds wanted, ``@none`` for the default instance; None wants all (clause 4.5.5).
@@ -142,7 +142,11 @@ def _of_datasets(instances: Sequence[Instance], datasets: Collection[str]) -> li
 
 
 def _system_times(entity: Entity) -> Answer:
-    moments = {"createdAt": entity.created_at, "modifiedAt": entity.modified_at}
+    moments = {
+        "createdAt": entity.created_at,
+        "modifiedAt": entity.modified_at,
+        "expiresAt": entity.expires_at,
+    }
     return {member: format_time(moment) for member, moment in moments.items() if moment}
 
 

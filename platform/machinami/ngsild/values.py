@@ -108,6 +108,7 @@ VALUE_CHECKS: dict[str, Check] = {
 
 MEMBER_CHECKS: dict[str, Check] = {
     "observedAt": clean_time,
+    "expiresAt": clean_time,
     "datasetId": _dataset,
     "unitCode": _text,
     "valueType": _NAMES,

@@ -1,4 +1,4 @@
-"""The notifier's process; it also looks after the storage, minute by minute."""
+"""The notifier's process; it also looks after the storage, minute by minute, and sweeps what has expired."""
 
 import asyncio
 import signal
@@ -6,6 +6,7 @@ import signal
 import httpx
 
 from machinami.linkage.contexts import Contexts
+from machinami.linkage.expiry import swept
 from machinami.linkage.outbox import Outbox
 from machinami.metrics import serving
 from machinami.notify.delivery import Notifier
@@ -25,8 +26,8 @@ def serve(settings: Settings) -> None:
     url = database_address(settings)
     engine = open_engine(url, pool_size=_CONNECTIONS, statement_timeout=settings.query_timeout)
     try:
-        # This process has time to spare, so it also looks after the storage.
-        with serving(settings.metrics_host, settings.metrics_port), maintained(url):
+        # This process has time to spare, so it also looks after the storage and what expires there.
+        with serving(settings.metrics_host, settings.metrics_port), maintained(url), swept(url):
             asyncio.run(_serve(settings, engine))
     finally:
         engine.dispose()

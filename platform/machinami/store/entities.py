@@ -1,13 +1,16 @@
 """Current state: one row an entity. Inside the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, LiteralString, TypeAlias, cast
 
 import orjson
+from msgspec.structs import replace
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, text
 
 from machinami.model import Entity
+from machinami.ngsild.expiry import living
 from machinami.store.engine import driver_connection
 
 EntityKey: TypeAlias = tuple[int, str]
@@ -17,18 +20,21 @@ NOTIFY_CHANNEL = "machinami_changes"
 _NOTIFY_BYTES = 7_500  # PostgreSQL takes payloads under 8,000 bytes
 
 _LOCK = text(
-    "SELECT e.tenant, e.id, e.types, e.scope, e.attributes, e.created_at, e.modified_at FROM entity e"
+    "SELECT e.tenant, e.id, e.types, e.scope, e.attributes, e.created_at, e.modified_at,"
+    " e.expires_at, e.due_at FROM entity e"
     " JOIN unnest(CAST(:tenants AS smallint[]), CAST(:ids AS text[])) AS k(tenant, id) USING (tenant, id)"
     " ORDER BY e.tenant, e.id FOR UPDATE OF e"
 )
 _INSERT = (
-    "INSERT INTO entity (types, scope, attributes, bounds, modified_at, tenant, id, created_at)"
-    " VALUES (%s, %s, %s, %s::box, %s, %s, %s, %s)"
+    "INSERT INTO entity (types, scope, attributes, bounds, modified_at, tenant, id, created_at,"
+    " expires_at, due_at)"
+    " VALUES (%s, %s, %s, %s::box, %s, %s, %s, %s, %s, %s)"
 )
 _UPDATE = (
     "UPDATE entity SET types = %s, scope = %s, attributes = %s, bounds = %s::box, modified_at = %s"
     " WHERE tenant = %s AND id = %s"
 )
+_RESCHEDULE = "UPDATE entity SET expires_at = %s, due_at = %s WHERE tenant = %s AND id = %s"
 _FEW = 20  # below, single statements are faster than a table in between
 _TOUCHED = (
     "CREATE TEMP TABLE IF NOT EXISTS touched (types text[], scope text[], attributes jsonb, bounds text,"
@@ -66,7 +72,17 @@ def entity_of(row: Any) -> Entity:
         scope=tuple(row.scope),
         created_at=row.created_at,
         modified_at=row.modified_at,
+        expires_at=row.expires_at,
+        due_at=row.due_at,
     )
+
+
+def living_entity_of(row: Any) -> Entity:
+    """As `entity_of`, without attributes that are past their time (clause 4.22)."""
+    entity = entity_of(row)
+    if entity.due_at is None or entity.due_at > (now := datetime.now(UTC)):
+        return entity
+    return replace(entity, attributes=living(entity.attributes, now))
 
 
 def insert_entities(connection: Connection, entities: Sequence[tuple[int, Entity]]) -> None:
@@ -75,7 +91,10 @@ def insert_entities(connection: Connection, entities: Sequence[tuple[int, Entity
     Raises:
         psycopg.errors.UniqueViolation: another transaction was faster; begin again.
     """
-    rows = [(*_state(item), tenant, item.id, item.created_at) for tenant, item in entities]
+    rows = [
+        (*_state(item), tenant, item.id, item.created_at, item.expires_at, item.due_at)
+        for tenant, item in entities
+    ]
     _execute_many(connection, _INSERT, rows)
 
 
@@ -94,6 +113,12 @@ def update_entities(connection: Connection, entities: Sequence[tuple[int, Entity
                 copy.write_row(row)
         cursor.execute(_UPDATE_TOUCHED)
         cursor.execute("TRUNCATE touched")
+
+
+def reschedule_entities(connection: Connection, entities: Sequence[tuple[int, Entity]]) -> None:
+    """Write anew when these entities, or the first of their attributes, expire (clause 4.22)."""
+    rows = [(item.expires_at, item.due_at, tenant, item.id) for tenant, item in entities]
+    _execute_many(connection, _RESCHEDULE, rows)
 
 
 def delete_entities(connection: Connection, keys: Sequence[EntityKey]) -> None:

@@ -5,19 +5,16 @@ without fresh rollups, only slower.
 """
 
 import logging
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import msgspec
 import psycopg
 from sqlalchemy import Connection, Engine, func, select, text, update
-from sqlalchemy.exc import DBAPIError
 
-from machinami.errors import MachinamiError
 from machinami.store.capabilities import read_capabilities
-from machinami.store.engine import driver_connection, open_engine
+from machinami.store.engine import driver_connection
+from machinami.store.keeping import kept
 from machinami.store.partitions import make_partitions, months_from
 from machinami.store.policies import compress_old, drop_old, read_policies
 from machinami.store.reading import reading
@@ -32,7 +29,6 @@ PAUSE = 60.0
 
 _MONTHS_AHEAD = 3
 _LOCK = 0x6B656570  # "keep": one round at a time, whoever starts it
-_STOP_SECONDS = 1.0
 
 # Dropping a partition needs the whole table for a moment: rather wait a minute than queue writers. Power loss
 # may take the last moment's commits with all that follow them: the next round does them again.
@@ -97,47 +93,12 @@ def _refresh(
             refresh_tables(connection, freshness)
 
 
-class _Keeper:
-    """A thread that maintains, minute by minute, until it is stopped."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._stopped = threading.Event()
-        # A daemon, because a database that is frozen must not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, name="storage maintenance", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End it, whatever it is at: every step is a transaction."""
-        self._stopped.set()
-        self._thread.join(_STOP_SECONDS)
-
-    def _run(self) -> None:
-        while True:
-            try:
-                _tell(maintain(self._engine))
-            except (MachinamiError, DBAPIError, psycopg.Error) as error:
-                logger.warning("storage maintenance: %s", error)
-            if self._stopped.wait(PAUSE):
-                return
-
-
 def _tell(done: Round | None) -> None:
     for verb, names in (("dropped", done.dropped), ("compressed", done.compressed)) if done else ():
         if names:
             logger.info("storage maintenance %s %s", verb, ", ".join(names))
 
 
-@contextmanager
-def maintained(url: str) -> Generator[None]:
+def maintained(url: str) -> AbstractContextManager[None]:
     """Maintain this database while the block runs, in a thread with a connection of its own."""
-    engine = open_engine(url, pool_size=1)
-    keeper = _Keeper(engine)
-    keeper.start()
-    try:
-        yield
-    finally:
-        keeper.stop()
-        engine.dispose()
+    return kept(url, "storage maintenance", lambda engine: _tell(maintain(engine)), PAUSE)

@@ -24,10 +24,11 @@ from machinami.model import Entity
 from machinami.ngsild.geo import GeoQuery
 from machinami.ngsild.ordering import OrderTerm
 from machinami.ngsild.query import Node
-from machinami.store.entities import entity_of
+from machinami.store.entities import living_entity_of
 from machinami.store.queries_order import order_by
 from machinami.store.queries_q import q_clause
 from machinami.store.tables import Box, entity
+from machinami.store.tables import tenant as tenants
 
 TypeSelection = tuple[tuple[str, ...], ...]
 """Disjunction of conjunctions of expanded type IRIs: ``A,(B;C)`` is ``((A,), (B, C))`` (clause 4.17)."""
@@ -43,12 +44,22 @@ _COLUMNS = (
     entity.c.scope,
     entity.c.created_at,
     entity.c.modified_at,
+    entity.c.expires_at,
+    entity.c.due_at,
 )
+
+
+def is_living() -> ColumnElement[bool]:
+    """Entities whose time is not past, though they may not be swept yet (clause 4.22)."""
+    return or_(entity.c.expires_at.is_(None), entity.c.expires_at > func.now())
+
 
 _BY_IDS = (  # built once: it is what most requests ask
     select(*_COLUMNS)
     .where(
-        entity.c.tenant == bindparam("tenant"), entity.c.id == func.any(bindparam("ids", type_=ARRAY(Text)))
+        entity.c.tenant == bindparam("tenant"),
+        entity.c.id == func.any(bindparam("ids", type_=ARRAY(Text))),
+        is_living(),
     )
     .order_by(entity.c.id)
 )
@@ -93,12 +104,14 @@ def fetch_entities(
 ) -> list[Entity]:
     """Entities in the order wanted. The geo-query is not refined here: see `fetch_candidates`."""
     query = select(*_COLUMNS).where(*clauses(tenant, selection)).order_by(*order_by(selection.order))
-    return [entity_of(row) for row in connection.execute(query.limit(limit).offset(offset))]
+    return [living_entity_of(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
 
 def fetch_by_ids(connection: Connection, tenant: int, ids: Sequence[str]) -> list[Entity]:
     """The entities of these ids that exist, in the order of their ids."""
-    return [entity_of(row) for row in connection.execute(_BY_IDS, {"tenant": tenant, "ids": list(ids)})]
+    return [
+        living_entity_of(row) for row in connection.execute(_BY_IDS, {"tenant": tenant, "ids": list(ids)})
+    ]
 
 
 def count_entities(connection: Connection, tenant: int, selection: Selection) -> int:
@@ -130,9 +143,16 @@ def fetch_next(
     return [(row[0], row[1] or []) for row in rows]
 
 
+def fetch_due(connection: Connection, limit: int) -> list[tuple[str, str]]:
+    """Names of tenants and ids of entities, parts of which are past their time (clause 4.22)."""
+    there = entity.join(tenants, tenants.c.tenant == entity.c.tenant)
+    query = select(tenants.c.name, entity.c.id).select_from(there).where(entity.c.due_at <= func.now())
+    return [(row[0], row[1]) for row in connection.execute(query.limit(limit))]
+
+
 def clauses(tenant: int, selection: Selection) -> list[ColumnElement[bool]]:
     """The WHERE clause of a selection; the geo-query only by bounding box."""
-    wanted = [entity.c.tenant == tenant]
+    wanted = [entity.c.tenant == tenant, is_living()]
     return wanted + [
         clause(getattr(selection, name)) for name, clause in _CLAUSES if getattr(selection, name)
     ]

@@ -3,6 +3,7 @@
 import msgspec
 from sqlalchemy import Connection, func, select, text
 
+from machinami.store.queries import is_living
 from machinami.store.tables import entity
 
 
@@ -24,7 +25,7 @@ _USES = text("""
     CROSS JOIN unnest(types) AS type
     CROSS JOIN jsonb_each(attributes) AS attribute (key, instances)
     CROSS JOIN jsonb_array_elements(instances) AS instance
-    WHERE tenant = :tenant
+    WHERE tenant = :tenant AND (expires_at IS NULL OR expires_at > now())
       AND (CAST(:type AS text) IS NULL OR types @> ARRAY[CAST(:type AS text)])
       AND (CAST(:name AS text) IS NULL OR key = :name)
     GROUP BY key ORDER BY key
@@ -34,7 +35,7 @@ _USES = text("""
 def fetch_types(connection: Connection, tenant: int) -> dict[str, int]:
     """Every type, and how many entities have it."""
     name = func.unnest(entity.c.types).label("name")
-    types = select(name).where(entity.c.tenant == tenant).subquery()
+    types = select(name).where(entity.c.tenant == tenant, is_living()).subquery()
     query = select(types.c.name, func.count()).group_by(types.c.name).order_by(types.c.name)
     return {row[0]: row[1] for row in connection.execute(query)}
 

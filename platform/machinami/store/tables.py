@@ -66,7 +66,10 @@ entity = Table(
     Column("bounds", Box, comment="bounding box of all instances of `location`"),
     Column("created_at", Moment, nullable=False),
     Column("modified_at", Moment, nullable=False),
+    Column("expires_at", Moment, comment="until when it is stored; null is for good"),
+    Column("due_at", Moment, comment="when it, or the first of its attributes, expires; null is never"),
     PrimaryKeyConstraint("tenant", "id"),
+    Index("entity_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("entity_types", "types", postgresql_using="gin"),
     Index("entity_bounds", "bounds", postgresql_using="gist"),
 )

@@ -1,12 +1,14 @@
 """What documents are read as, and why others are refused (clauses 4.5, 4.6, 5.4 and 5.5.4)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from machinami.errors import BadRequestData, NotSupported
+from machinami.model import NEVER
 from machinami.ngsild.content import MAX_DEPTH
 from machinami.ngsild.context import CORE, build_context
-from machinami.ngsild.documents import read_attribute, read_entity, read_fragment, read_temporal
+from machinami.ngsild.documents import Fragment, read_attribute, read_entity, read_fragment, read_temporal
 from machinami.ngsild.terms import NGSI_NULL, is_null
 
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
@@ -207,18 +209,23 @@ def test_core_places_are_geo_properties(name: str):
         read_attribute(name, {"type": "Property", "value": POINT}, CORE)
 
 
-def test_transient_entities_are_answered_not_ignored():
+def test_entities_and_attributes_may_expire():
+    """Clause 4.22; sub-attributes do not."""
     expiry = {"expiresAt": "2030-01-01T00:00:00Z"}
+    entity = read_entity({"id": "urn:a:b", "type": "T", **expiry}, CORE)
+    assert entity.expires_at == datetime(2030, 1, 1, tzinfo=UTC)
+    assert read_attribute("a", {"value": 1, **expiry}, CORE) == [{"type": "Property", "value": 1, **expiry}]
     with pytest.raises(NotSupported):
-        read_entity({"id": "urn:a:b", "type": "T", **expiry}, CORE)
-    with pytest.raises(NotSupported):
-        read_attribute("a", {"value": 1, **expiry}, CORE)
+        read_attribute("a", {"value": 1, "b": {"value": 2, **expiry}}, CORE)
+    with pytest.raises(BadRequestData):
+        read_attribute("a", {"value": 1, "expiresAt": "tomorrow"}, CORE)
 
 
 def test_a_fragment_says_what_it_does_not_give():
-    assert read_fragment({"a": 1}, CORE) == (None, None, {f"{DEFAULT}a": [{"type": "Property", "value": 1}]})
-    types, scope, attributes = read_fragment({"id": "urn:a:b", "type": "T", "scope": NGSI_NULL}, CORE)
-    assert (types, scope, attributes) == ((f"{DEFAULT}T",), (NGSI_NULL,), {})
+    value = {f"{DEFAULT}a": [{"type": "Property", "value": 1}]}
+    assert read_fragment({"a": 1}, CORE) == Fragment(attributes=value)
+    fragment = read_fragment({"id": "urn:a:b", "type": "T", "scope": NGSI_NULL, "expiresAt": NGSI_NULL}, CORE)
+    assert fragment == Fragment(types=(f"{DEFAULT}T",), scope=(NGSI_NULL,), expires_at=NEVER)
 
 
 @pytest.mark.parametrize(
@@ -237,8 +244,8 @@ def test_a_fragment_says_what_it_does_not_give():
     ],
 )
 def test_nulls_are_known_for_every_kind(document: object):
-    _, _, attributes = read_fragment({"location" if document == NGSI_NULL else "a": document}, CORE)
-    ((instance,),) = attributes.values()
+    fragment = read_fragment({"location" if document == NGSI_NULL else "a": document}, CORE)
+    ((instance,),) = fragment.attributes.values()
     assert is_null(instance)
     with pytest.raises(BadRequestData):
         read_fragment({"a": document}, CORE, nulls=False)
@@ -246,7 +253,7 @@ def test_nulls_are_known_for_every_kind(document: object):
 
 def test_a_value_with_a_null_inside_is_not_null():
     document = {"a": {"value": {"b": NGSI_NULL}}, "b": {"value": 1, "unitCode": NGSI_NULL}}
-    _, _, attributes = read_fragment(document, CORE, deep=True)
+    attributes = read_fragment(document, CORE, deep=True).attributes
     with pytest.raises(BadRequestData):  # only a merge patch goes into values (clause 5.5.4)
         read_fragment(document, CORE)
     assert not any(is_null(instance) for instances in attributes.values() for instance in instances)
