@@ -92,6 +92,8 @@ def test_only_what_is_registered_is_asked_for(cities: list[httpx.Client]) -> Non
     assert ids(here.get("/entities", params={"type": "FloodMonitoring,Bridge"})) == [G1]
     assert ids(here.get("/entities", params={"type": "Bridge"})) == []
     assert ids(here.get("/entities", params={"type": "FloodMonitoring", "attrs": "name"})) == []
+    north.delete(f"/entities/{G1}/attrs/alertLevel")
+    assert here.get(f"/entities/{G1}").status_code == 404  # it says nothing of what it is registered for
 
 
 def test_the_place_of_a_source_narrows_queries(cities: list[httpx.Client]) -> None:
@@ -167,6 +169,10 @@ def test_redirected_entities_are_there_and_not_here(cities: list[httpx.Client]) 
     answer = here.patch(f"/entities/{G1}/attrs", json={"currentLevel": 4})
     assert [each["error"]["status"] for each in answer.json()["errors"]] == [404]
     assert north.get(f"/entities/{G1}", params=KEYS).json()["currentLevel"] == 4
+    south.post("/entities", json=gauge(G1))
+    assert here.post("/entityOperations/delete", json=[G1]).status_code == 204
+    for city in (north, south):
+        assert city.get(f"/entities/{G1}").status_code == 404
 
 
 def test_exclusive_attributes_go_to_their_one_place(cities: list[httpx.Client]) -> None:
@@ -183,6 +189,30 @@ def test_exclusive_attributes_go_to_their_one_place(cities: list[httpx.Client]) 
     assert here.patch(f"/entities/{G1}/attrs/currentLevel", json={"value": 2}).status_code == 204
     assert north.get(f"/entities/{G1}", params=KEYS).json()["currentLevel"] == 2
     assert south.get(f"/entities/{G1}").status_code == 404
+
+
+def test_an_exclusive_registration_without_attributes_takes_no_change(cities: list[httpx.Client]) -> None:
+    here, north, _ = cities
+    here.post("/entities", json=gauge(G1), params={"local": "true"})
+    north.post("/entities", json=gauge(G1, alertLevel=5))
+    information = {"entities": [{"id": G1, "type": "FloodMonitoring"}]}
+    register(here, north, information, mode="exclusive")
+    assert here.get(f"/entities/{G1}", params=KEYS).json()["alertLevel"] == 5
+    assert here.post("/entities", json=gauge(G1)).status_code == 409
+    deleted = here.delete(f"/entities/{G1}")
+    assert (deleted.status_code, deleted.json()["errors"][0]["error"]["title"]) == (207, "Conflict")
+    assert here.get(f"/entities/{G1}", params={"local": "true"}).status_code == 404
+    assert north.get(f"/entities/{G1}").status_code == 200
+
+
+def test_an_attribute_that_is_elsewhere_is_changed_there(cities: list[httpx.Client]) -> None:
+    here, north, _ = cities
+    register(here, north)
+    here.post("/entities", json=gauge(G1), params={"local": "true"})
+    north.post("/entities", json=gauge(G1, alertLevel=5))
+    assert here.patch(f"/entities/{G1}/attrs/alertLevel", json={"value": 6}).status_code == 204
+    assert north.get(f"/entities/{G1}", params=KEYS).json()["alertLevel"] == 6
+    assert here.patch(f"/entities/{G1}/attrs/nothing", json={"value": 6}).status_code == 404
 
 
 def test_what_a_source_does_not_offer_is_a_conflict(cities: list[httpx.Client]) -> None:

@@ -64,7 +64,15 @@ _FOLDERS = (
     "ContextSource/RegistrationSubscription",
     "DistributedOperations/Consumption",
     "DistributedOperations/LoopDetection",
-    "DistributedOperations/Provision",
+    # One by one: what a test leaves that breaks off (D015_01_inc) is in the way of redirects (5.9.2.4).
+    "DistributedOperations/Provision/BatchEntities/CreateBatchOfEntities",
+    "DistributedOperations/Provision/BatchEntities/DeleteBatchEntities",
+    "DistributedOperations/Provision/BatchEntities/DeleteBatchOfEntities",
+    "DistributedOperations/Provision/BatchEntities/MergeBatchOfEntities",
+    "DistributedOperations/Provision/BatchEntities/UpdateBatchOfEntities",
+    "DistributedOperations/Provision/BatchEntities/UpsertBatchOfEntities",
+    "DistributedOperations/Provision/Entities",
+    "DistributedOperations/Provision/EntityAttributes",
     "jsonldContext",
 )
 GROUPS: Mapping[str, Group] = {

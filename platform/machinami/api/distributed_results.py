@@ -31,7 +31,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         refused: id of an entity, and the registration whose source cannot do what it alone might.
         rest: what is left to do here; None where nothing is.
         ids_here: entities of the rest.
-        forgives: that nothing is found here is no error, since the only copy is elsewhere.
+        forgives: that nothing is found here is no error, since it is elsewhere.
         creates: its answer says 201.
         is_batch: its answer lists entities.
     """
@@ -108,8 +108,7 @@ class Results:
     def add_here(self, plan: Plan, outcome: Response | MachinamiError) -> None:
         """What was done here."""
         if isinstance(outcome, MachinamiError):
-            if not (plan.forgives and isinstance(outcome, NotFound)):
-                self.failures += [Failure(entity_id=each, error=outcome) for each in plan.ids_here or ("",)]
+            self.failures += [Failure(entity_id=each, error=outcome) for each in plan.ids_here or ("",)]
             return
         body = orjson.loads(outcome.body) if outcome.body else None
         if outcome.status_code != _PART:
@@ -143,13 +142,13 @@ def combined(plan: Plan, replies: Sequence[Reply], function: Callable[[Call], Re
     for reply in replies:
         results.add_reply(reply)
     outcome = _do(plan.rest, function) if plan.rest is not None else None
+    if plan.forgives and isinstance(outcome, NotFound):
+        outcome = None
     if outcome is not None:
         results.add_here(plan, outcome)
     parts = len(plan.refused) + len(replies) + (outcome is not None)
     if results.failures:
         return _failed(plan, results, parts)
-    if isinstance(outcome, Response) and outcome.status_code == _PART:
-        return outcome
     return _done(plan, results)
 
 

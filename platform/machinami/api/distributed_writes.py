@@ -43,7 +43,7 @@ def plan_write(operation: str, call: Call, origin: Origin) -> Plan:
         refused=tuple(refused),
         rest=_rest(call, document, subject, division.here) if division.is_here else None,
         ids_here=(subject.entity_id,),
-        forgives=division.is_proxied,
+        forgives=division.is_proxied or operation == "updateAttrs",
         creates=operation == "createEntity",
     )
 

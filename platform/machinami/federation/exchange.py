@@ -1,6 +1,6 @@
 """What is sent to a source and what comes back (clauses 4.3.6.4 to 4.3.6.6, 6.3.18 and 6.3.19)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -9,12 +9,15 @@ import orjson
 
 from machinami.errors import BadGateway, Conflict, GatewayTimeout, LoopDetected, MachinamiError, NotFound
 from machinami.federation.registration import Registration
-from machinami.ngsild.context import CORE, Context, Source
+from machinami.ngsild.conformance import parse_version
+from machinami.ngsild.context import CORE, Context, Source, is_core
 
 ROOT = "/ngsi-ld/v1"
 JSON, JSON_LD = "application/json", "application/ld+json"
 _REQUEST = "urn:ngsi-ld:request"
 _CONTEXT_KEY = "jsonldContext"
+_ENTITY_MEMBERS = ("id", "type", "scope")
+_PICK_SINCE = (1, 8)
 _OWN = frozenset({"accept", "contenttype", "jsonldcontext", "ngsildconformance"})
 _SET_BY_HTTP = frozenset({
     "connection", "content-length", "content-type", "host", "link", "ngsild-tenant", "te", "trailer",
@@ -124,15 +127,34 @@ class Dialect:
         self._origin = origin
         self._info = {key.lower(): value for key, value in registration.info}
         named = self._info.get(_CONTEXT_KEY.lower())
-        source = named or origin.context.source
-        # A @context out of a body has no address that a source could read: names are written in full then.
-        self._link = source if isinstance(source, str) else None
+        # A @context out of a body may have no address that a source could read: names are in full then.
+        self._link = named or _address(origin.context.source)
         self.context = origin.resolve(named) if named else origin.context if self._link else CORE
 
     @property
     def is_own(self) -> bool:
         """Whether names are written as in the request."""
         return self.context is self._origin.context
+
+    def terms(self, names: Iterable[str]) -> list[str]:
+        """Names of attributes as the source knows them."""
+        return [self.context.compact(name) for name in names]
+
+    def projection(self, names: Sequence[str], *, posted: bool = False) -> dict[str, Any]:
+        """The parameter, or the member of a Query, that asks for these attributes only; none asks for all.
+
+        ``pick`` (clause 4.21); a source of an older version knows its forerunner ``attrs``.
+        """
+        if not names:
+            return {}
+        terms = self.terms(names)
+        name, listed = ("attrs", terms) if self._is_old else ("pick", [*_ENTITY_MEMBERS, *terms])
+        return {name: listed if posted else ",".join(listed)}
+
+    @property
+    def _is_old(self) -> bool:
+        version = self._info.get("ngsildconformance")
+        return version is not None and parse_version(version) < _PICK_SINCE
 
     def forward(
         self,
@@ -201,6 +223,13 @@ def read_via(text: str) -> tuple[str, ...]:
     """Pseudonyms in Via headers (RFC 7230, 5.7.1)."""
     entries = (entry.split() for entry in text.split(","))
     return tuple(entry[1] for entry in entries if len(entry) > 1)
+
+
+def _address(source: Source) -> str | None:
+    """The one address that a Link header can carry; None where a @context is more than that."""
+    every = cast("list[Any]", source if isinstance(source, list) else [source])
+    users = [each for each in every if not (isinstance(each, str) and is_core(each) and len(every) > 1)]
+    return users[0] if len(users) == 1 and isinstance(users[0], str) else None
 
 
 def _link(url: str) -> str:

@@ -1,6 +1,8 @@
 """Distributed reads: what sources are asked, and how their answers join what is here (5.7.1, 5.7.2)."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,6 +31,7 @@ MAX_PAGES = 10
 MAX_HERE = 10_000
 """Entities that may be put together in memory for one answer."""
 
+_TERM = re.compile(r"\w+")
 _ANY = EntityInfo()
 _EVERYTHING = EntitySelector()
 
@@ -140,24 +143,25 @@ def _ask_one(
     """The request in the operation that the source has: by id if it can, else by query (clause 4.20)."""
     offered = registration.operations
     named = _names(item, question)
-    common = {**question.passed, **_attrs(named, dialect), "options": "sysAttrs"}
+    ask = partial(Asked, item=item, names=frozenset(named))
+    common = {**question.passed, **dialect.projection(named), "options": "sysAttrs"}
     types = {"type": format_types(selector.types, dialect.context.compact)} if selector.types else {}
     if question.is_retrieval and "retrieveEntity" in offered:
         path = path_of("entities", *selector.ids)
-        yield Asked(forward=dialect.forward("GET", path, _pairs(types | common)), item=item)
+        yield ask(forward=dialect.forward("GET", path, _pairs(types | common)))
         return
-    kept: Mapping[str, str] = {} if question.split or not dialect.is_own else question.filters
+    kept = _having(dialect.terms(named), {} if question.split or not dialect.is_own else question.filters)
     paged = {**kept, **common, "limit": str(PAGE)}
     if "queryEntity" in offered and not (question.by_post and "queryBatch" in offered):
         ids = {"id": ",".join(selector.ids)} if selector.ids else {}
         pattern = {"idPattern": selector.id_pattern} if selector.id_pattern else {}
         parameters = _pairs({**types, **ids, **pattern, **paged})
-        yield Asked(forward=dialect.forward("GET", path_of("entities"), parameters), item=item)
+        yield ask(forward=dialect.forward("GET", path_of("entities"), parameters))
     elif "queryBatch" in offered:
-        document = _query_document(types, selector, kept, named, dialect)
+        document = {**_query_document(types, selector, kept), **dialect.projection(named, posted=True)}
         rest = _pairs({"options": "sysAttrs", "limit": str(PAGE), **question.passed})
         path = path_of("entityOperations", "query")
-        yield Asked(forward=dialect.forward("POST", path, rest, document), item=item)
+        yield ask(forward=dialect.forward("POST", path, rest, document))
 
 
 def narrow(selector: EntitySelector, info: EntityInfo) -> EntitySelector:
@@ -180,16 +184,16 @@ def _names(item: Information, question: Question) -> list[str]:
     return sorted(wanted & item.attributes if wanted and item.attributes else wanted or item.attributes)
 
 
-def _attrs(names: Sequence[str], dialect: Dialect) -> dict[str, str]:
-    return {"attrs": ",".join(dialect.context.compact(name) for name in names)} if names else {}
+def _having(terms: Sequence[str], filters: Mapping[str, str]) -> Mapping[str, str]:
+    """Filters, with the one that an entity has one of these attributes; q cannot say so of full names."""
+    if not terms or not all(_TERM.fullmatch(term) for term in terms):
+        return filters
+    has = "|".join(terms)
+    return {**filters, "q": f"({filters['q']});({has})" if "q" in filters else has}
 
 
 def _query_document(
-    types: Mapping[str, str],
-    selector: EntitySelector,
-    filters: Mapping[str, str],
-    names: Sequence[str],
-    dialect: Dialect,
+    types: Mapping[str, str], selector: EntitySelector, filters: Mapping[str, str]
 ) -> dict[str, Any]:
     """A Query (clause 5.2.23)."""
     entity: dict[str, Any] = {**types}
@@ -198,8 +202,6 @@ def _query_document(
     elif selector.id_pattern:
         entity["idPattern"] = selector.id_pattern
     document: dict[str, Any] = {"type": "Query", "entities": [{"type": "*", **entity}]}
-    if names:
-        document["attrs"] = [dialect.context.compact(name) for name in names]
     geo = {
         name: filters[name]
         for name in ("georel", "geometry", "coordinates", "geoproperty")

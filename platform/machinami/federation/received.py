@@ -23,10 +23,15 @@ _CONTEXT_LINK = re.compile(r'<([^<>]*)>[^,]*rel="?http://www\.w3\.org/ns/json-ld
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A request for entities, and the part of a registration that it asks for."""
+    """A request for entities, and the part of a registration that it asks for.
+
+    Attributes:
+        names: attributes asked for, expanded; an entity without any of them is none. Empty asks for all.
+    """
 
     forward: Forward
     item: Information
+    names: frozenset[str] = frozenset()
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,8 +72,8 @@ class Remote(msgspec.Struct, kw_only=True):
         home = self.supplements if registration.mode is Mode.AUXILIARY else self.equals
         try:
             for entity in _entities(reply, resolve):
-                if covers(asked.item, entity.id, entity.types):
-                    home.setdefault(entity.id, []).append(_narrowed(entity, asked.item))
+                if covers(asked.item, entity.id, entity.types) and _has_any(entity, asked.names):
+                    home.setdefault(entity.id, []).append(_narrowed(entity, asked.names))
         except MachinamiError as error:
             self._warn(INVALID, f"Revalidation Failed: {registration.id}: {error}")
 
@@ -135,9 +140,13 @@ def _timed(instance: Instance, raw: Any) -> Instance:
     return {**instance, **{name: given[name] for name in _TIMES if is_time(given.get(name))}}
 
 
-def _narrowed(entity: Entity, item: Information) -> Entity:
-    """Only what the registration speaks of: all its constraints are respected (clause 4.3.6.1)."""
-    if not item.attributes:
+def _has_any(entity: Entity, names: frozenset[str]) -> bool:
+    return not (names and names.isdisjoint(entity.attributes))
+
+
+def _narrowed(entity: Entity, names: frozenset[str]) -> Entity:
+    """Only what was asked for: all constraints of a registration are respected (clause 4.3.6.1)."""
+    if not names:
         return entity
-    kept = {name: value for name, value in entity.attributes.items() if name in item.attributes}
+    kept = {name: value for name, value in entity.attributes.items() if name in names}
     return msgspec.structs.replace(entity, attributes=kept)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from machinami.errors import AlreadyExists, BadRequestData, Conflict, NotFound
+from machinami.errors import AlreadyExists, Conflict, NotFound
 from machinami.federation.discovery import SourceSelection, selects
 from machinami.federation.matching import is_meant
 from machinami.federation.registration import (
@@ -45,7 +45,6 @@ def create_registration(engine: Engine, tenant: str, identifier: str, document: 
     Raises:
         AlreadyExists: the id is taken.
         Conflict: another registration, or an entity here, stands against its mode (clause 4.3.6.3).
-        BadRequestData: an exclusive one that does not name entities and attributes.
     """
     with transaction(engine) as connection:
         number = tenant_number(connection, tenant, create=True)
@@ -69,7 +68,7 @@ def update_registration(
 
     Raises:
         NotFound: no registration has this id.
-        Conflict, BadRequestData: as when it is registered.
+        Conflict: as when it is registered.
     """
     number = tenant_of(engine, tenant)
     with transaction(engine) as connection:
@@ -124,22 +123,10 @@ def _check_conflicts(connection: Connection, number: int, identifier: str) -> No
     registration = every.pop(identifier, None)
     if registration is None or registration.mode not in PROXIED:
         return
-    if registration.mode is Mode.EXCLUSIVE:
-        _check_exclusive(registration)
     for other in every.values():
         if other.mode in PROXIED and Mode.EXCLUSIVE in (registration.mode, other.mode):
             _check_overlap(registration, other)
     _check_entities(connection, number, registration)
-
-
-def _check_exclusive(registration: Registration) -> None:
-    for item in registration.information:
-        if not (item.attributes and item.entities and all(info.id for info in item.entities)):
-            raise BadRequestData(
-                "an exclusive registration names entities by id, and their attributes",
-                field="information",
-                cure="Give id with each of entities, and propertyNames or relationshipNames; or use redirect",
-            )
 
 
 def _check_overlap(registration: Registration, other: Registration) -> None:
@@ -162,7 +149,7 @@ def _overlap(one: Information, other: Information) -> bool:
 
 
 def _check_entities(connection: Connection, number: int, registration: Registration) -> None:
-    """Nothing of what is registered may be here."""
+    """Nothing of what is registered may be here (clause 5.9.2.4)."""
     for selection in _here(registration):
         found = fetch_entities(connection, number, selection, limit=1)
         if found:
@@ -175,9 +162,13 @@ def _check_entities(connection: Connection, number: int, registration: Registrat
 
 
 def _here(registration: Registration) -> Iterator[Selection]:
+    """What no entity here may have; of exclusive ones that is named attributes of named entities."""
+    is_redirect = registration.mode is Mode.REDIRECT
     for item in registration.information:
-        selectors = tuple(_selector(info) for info in item.entities)
-        yield Selection(selectors=selectors, attributes=tuple(sorted(item.attributes)))
+        infos = [info for info in item.entities if is_redirect or (info.id and item.attributes)]
+        if infos or is_redirect:
+            selectors = tuple(_selector(info) for info in infos)
+            yield Selection(selectors=selectors, attributes=tuple(sorted(item.attributes)))
 
 
 def _selector(info: EntityInfo) -> EntitySelector:

@@ -15,6 +15,9 @@ NO_ATTRIBUTES = frozenset({
 })  # fmt: skip
 """Members of an entity that are no attributes."""
 
+_REMOVALS = frozenset({"deleteEntity", "deleteBatch"})
+"""Operations that are always done here too (clauses 5.6.6.4 and 5.6.10.4)."""
+
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """The entity that a change is about.
@@ -63,6 +66,8 @@ class Division(msgspec.Struct, frozen=True, kw_only=True):
 def divide(registrations: Iterable[Registration], operations: Collection[str], subject: Subject) -> Division:
     """Who gets what of a change: exclusive sources first, then redirecting ones, then all equals.
 
+    An exclusive source whose registration names no attributes is sent no change: what it holds is not known.
+
     Args:
         operations: any of these will do; see clause 4.20.
 
@@ -81,14 +86,16 @@ def divide(registrations: Iterable[Registration], operations: Collection[str], s
             names = left if registered is None else left & registered
             if subject.names and not names:
                 continue
-            is_possible = not registration.operations.isdisjoint(operations)
+            is_possible = not registration.operations.isdisjoint(operations) and not (
+                mode is Mode.EXCLUSIVE and registered is None
+            )
             if registration.is_proxied:
                 taken |= names
                 whole_is_taken |= registered is None
             if is_possible or registration.is_proxied:
                 parts.append(Part(registration=registration, names=names, is_possible=is_possible))
         left -= taken
-    is_here = bool(left) if subject.names else not whole_is_taken
+    is_here = bool(left) if subject.names else not (whole_is_taken and _REMOVALS.isdisjoint(operations))
     return Division(parts=tuple(parts), here=left, is_here=is_here)
 
 

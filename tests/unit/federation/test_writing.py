@@ -61,6 +61,17 @@ def test_a_whole_entity_elsewhere_leaves_nothing() -> None:
     assert division(registered(Mode.EXCLUSIVE, "a", info=ONE), names="").is_here
 
 
+def test_a_deletion_is_done_here_too() -> None:
+    subject = Subject(entity_id="urn:x:1", types=("Gauge",))
+    gone = divide([registered(Mode.REDIRECT, operations="deleteEntity")], ("deleteEntity",), subject)
+    assert (shares(gone), gone.is_here) == ([("", True)], True)
+
+
+def test_an_exclusive_source_without_named_attributes_is_sent_no_change() -> None:
+    found = division(registered(Mode.EXCLUSIVE, info=ONE))
+    assert (shares(found), found.is_here) == ([("abc", False)], False)
+
+
 def test_a_proxied_part_that_cannot_be_done_is_kept() -> None:
     found = division(registered(Mode.REDIRECT, "a", operations="retrieveEntity"))
     assert shares(found) == [("a", False)]
