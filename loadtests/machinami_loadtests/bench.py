@@ -57,7 +57,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     """How much to measure: messages for each of the two rates; rate (1/s) and seconds for the latency;
     ingest processes."""
 
-    messages: int = 200_000
+    messages: int = 500_000
     devices: int = 1_000
     latency_rate: float = 1_000.0
     latency_seconds: float = 10.0

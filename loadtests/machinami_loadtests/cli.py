@@ -40,7 +40,7 @@ app.command()(devices)
 
 @app.command()
 def ingest(
-    messages: Annotated[int, typer.Option(help="Messages for each of the two rates.", min=1_000)] = 200_000,
+    messages: Annotated[int, typer.Option(help="Messages for each of the two rates.", min=1_000)] = 500_000,
     devices: Annotated[int, typer.Option(help="Devices that send them.", min=1)] = 1_000,
     latency_rate: Annotated[float, typer.Option(help="Messages/s while latency is measured.", min=1)] = 1_000,
     latency_seconds: Annotated[float, typer.Option(help="How long latency is measured.", min=1)] = 10,
