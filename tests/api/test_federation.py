@@ -106,6 +106,20 @@ def test_the_place_of_a_source_narrows_queries(cities: list[httpx.Client]) -> No
     assert ids(here.get("/entities", params={"type": "FloodMonitoring"})) == [G1]
 
 
+def test_a_context_source_filter_chooses_sources(cities: list[httpx.Client]) -> None:
+    """Clauses 4.9 and 5.7.2."""
+    here, north, south = cities
+    register(here, north, operator="river office")
+    register(here, south, operator="road office")
+    north.post("/entities", json=gauge(G1))
+    south.post("/entities", json=gauge(G2))
+    filtered = {"type": "FloodMonitoring", "csf": 'operator=="river office"'}
+    assert ids(here.get("/entities", params=filtered)) == [G1]
+    assert ids(here.get("/entities", params={**filtered, "csf": 'operator=="nobody"'})) == []
+    query = {"type": "Query", "entities": [{"type": "FloodMonitoring"}], "csf": 'operator=="road office"'}
+    assert ids(here.post("/entityOperations/query", json=query)) == [G2]
+
+
 def test_equals_all_take_a_change(cities: list[httpx.Client]) -> None:
     here, north, _ = cities
     register(here, north)

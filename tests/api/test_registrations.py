@@ -193,6 +193,16 @@ def test_exclusive_registrations_may_speak_of_many_entities(client: httpx.Client
     assert client.post("/csourceRegistrations", json=other).status_code == 409
 
 
+def test_a_scope_query_is_asked_of_the_scope_of_a_registration(client: httpx.Client) -> None:
+    """Clause 5.10.2.4."""
+    one = create(client, scope="/namiki/river").rpartition(":")[2]
+    two = create(client, scope=["/namiki/river", "/kitamachi"]).rpartition(":")[2]
+    create(client)
+    for scopes, expected in {"/namiki/#": {one, two}, "/kitamachi": {two}, "/minami": set[str]()}.items():
+        found = listed(client, type="FloodMonitoring", scopeQ=scopes)
+        assert set(found) == expected
+
+
 def test_what_is_here_is_not_redirected(client: httpx.Client) -> None:
     client.post("/entities", json=gauge())
     assert client.post("/csourceRegistrations", json=registration(mode="redirect")).status_code == 409

@@ -9,14 +9,18 @@ from machinami.api.finding import is_split
 from machinami.api.forms import Form, read_form
 from machinami.api.selections import read_query, read_selection
 from machinami.errors import BadRequestData
+from machinami.federation.discovery import meets
 from machinami.federation.exchange import Origin, Reply
 from machinami.federation.matching import Wanted
 from machinami.federation.reading import MAX_PAGES, Question, plan
 from machinami.federation.received import PERSISTENT, Asked, Remote, Resolve, Warned
 from machinami.linkage.read import EntitySelector
 from machinami.linkage.types import parse_types
+from machinami.ngsild.q import parse_q
 
-_FILTERS = ("q", "georel", "geometry", "coordinates", "geoproperty", "scopeQ", "expandValues", "jsonKeys")
+_FILTERS = (
+    "q", "georel", "geometry", "coordinates", "geoproperty", "scopeQ", "csf", "expandValues", "jsonKeys",
+)  # fmt: skip
 _PASSED = ("datasetId",)
 
 
@@ -96,7 +100,9 @@ def _wanted(form: Form, selectors: Sequence[EntitySelector]) -> Wanted:
 
 
 def _plan(call: Call, origin: Origin, question: Question) -> list[Asked]:
-    return plan(call.services.sources.registrations(call.tenant, origin.via), origin, question)
+    registrations = call.services.sources.registrations(call.tenant, origin.via)
+    csf = parse_q(call.arguments["csf"], call.context) if "csf" in call.arguments else None
+    return plan((each for each in registrations if meets(csf, each)), origin, question)
 
 
 def _given(call: Call, names: Sequence[str]) -> dict[str, str]:

@@ -25,7 +25,10 @@ from machinami.ngsild.terms import check_uri
 resource = Resource("Context source registrations")
 
 _TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty")
-_QUERY = ("type", "id", "idPattern", "attrs", "q", "csf", *GEO_QUERY, *_TEMPORAL, *PAGE, "options", "local")
+_QUERY = (
+    "type", "id", "idPattern", "attrs", "q", "csf", "scopeQ", *GEO_QUERY, *_TEMPORAL, *PAGE,
+    "options", "local",
+)  # fmt: skip
 _NARROWING = ("type", "attrs", "q", "georel", "id")
 _ANSWERS = {404: "No such registration", 409: "Another registration or an entity stands against it"}
 
@@ -55,7 +58,6 @@ def create_registration(call: Call) -> Response:
     "/csourceRegistrations",
     clause="5.10.2, 6.8.3.2",
     parameters=_QUERY,
-    pending=("scopeQ",),
     answers={200: "Registrations of sources that may tell, a page of them, ordered by id"},
 )
 def query_registrations(call: Call) -> Response:
@@ -128,6 +130,7 @@ def _selection(call: Call) -> SourceSelection:
         geo=selection.geo,
         temporal=_temporal(call),
         csf=parse_q(arguments["csf"], context) if "csf" in arguments else None,
+        scopes=selection.scopes,
     )
 
 

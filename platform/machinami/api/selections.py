@@ -60,7 +60,7 @@ def read_selection(
         types=parse_types(arguments["type"], context.expand_type) if "type" in arguments else (),
     )
     if "csf" in arguments:
-        parse_q(arguments["csf"], context)  # about other brokers; here it only has to be one
+        parse_q(arguments["csf"], context)  # about sources; here it only has to be one
     return Selection(
         selectors=(*selectors, own) if own != EntitySelector() else tuple(selectors),
         attributes=tuple(needed),

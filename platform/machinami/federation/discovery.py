@@ -7,13 +7,15 @@ from typing import Any, cast
 import msgspec
 
 from machinami.federation.matching import Wanted, matching_information
-from machinami.federation.registration import compile_registration
+from machinami.federation.registration import Registration, compile_registration
+from machinami.linkage.types import has_scopes
 from machinami.model import Attributes, Entity, Instance
 from machinami.ngsild.geo import GeoQuery
 from machinami.ngsild.matching import matches
 from machinami.ngsild.query import Node
 from machinami.ngsild.temporal import TemporalQuery, TimeRelation
 from machinami.ngsild.terms import KINDS
+from machinami.store.queries import ScopeSelection
 from machinami.store.queries_registration import StoredRegistration
 
 _INTERVALS = {"observedAt": "observationInterval"}
@@ -27,12 +29,14 @@ class SourceSelection(msgspec.Struct, frozen=True, kw_only=True):
         geo: asked of the registration's own location, observationSpace or operationSpace.
         temporal: None asks for sources that tell the latest, otherwise for such as tell of that time.
         csf: query over Context Source Properties, clause 4.9.
+        scopes: asked of the registration's scope, clause 4.19.
     """
 
     wanted: Wanted = Wanted()
     geo: GeoQuery | None = None
     temporal: TemporalQuery | None = None
     csf: Node | None = None
+    scopes: ScopeSelection = ()
 
 
 def selects(selection: SourceSelection, stored: StoredRegistration) -> bool:
@@ -41,13 +45,19 @@ def selects(selection: SourceSelection, stored: StoredRegistration) -> bool:
     Raises:
         TooComplexQuery: a pattern takes too long.
     """
-    document = stored.document
+    document, registration = stored.document, compile_registration(stored)
     return (
         _of_time(selection.temporal, document)
-        and bool(matching_information(compile_registration(stored), selection.wanted))
+        and bool(matching_information(registration, selection.wanted))
         and (selection.geo is None or _lies(selection.geo, document))
-        and (selection.csf is None or matches(selection.csf, _as_entity(stored)))
+        and meets(selection.csf, registration)
+        and has_scopes(registration.scopes, selection.scopes)
     )
+
+
+def meets(csf: Node | None, registration: Registration) -> bool:
+    """Whether a source has the Context Source Properties that are asked for (clause 4.9)."""
+    return csf is None or matches(csf, _as_entity(registration))
 
 
 def _of_time(query: TemporalQuery | None, document: Mapping[str, Any]) -> bool:
@@ -75,11 +85,10 @@ def _lies(geo: GeoQuery, document: Mapping[str, Any]) -> bool:
     return name in document and geo.may_match_in(document[name])
 
 
-def _as_entity(stored: StoredRegistration) -> Entity:
+def _as_entity(registration: Registration) -> Entity:
     """Context Source Properties as attributes, so that the query language can be asked of them."""
-    given: Mapping[str, Any] = stored.document.get("properties", {})
-    attributes: Attributes = {name: [_instance(value)] for name, value in given.items()}
-    return Entity(id=stored.id, types=(), attributes=attributes)
+    attributes: Attributes = {name: [_instance(value)] for name, value in registration.properties.items()}
+    return Entity(id=registration.id, types=(), attributes=attributes)
 
 
 def _instance(value: Any) -> Instance:

@@ -55,6 +55,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         datasets: ids of instances it has; empty: any.
         alias: its name in Via headers; empty where it is not known.
         info: pairs of ``contextSourceInfo``.
+        properties: Context Source Properties, expanded name → value.
+        scopes: of entities that it has (clause 4.18).
         is_temporal: it tells of the past only, since it names an interval.
         location: where it has entities, as GeoJSON; None: anywhere.
         expires_at: when it ends; None: never.
@@ -72,6 +74,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     datasets: frozenset[str] = frozenset()
     alias: str = ""
     info: tuple[tuple[str, str], ...] = ()
+    properties: Mapping[str, Any] = {}
+    scopes: tuple[str, ...] = ()
     location: dict[str, Any] | None = None
     expires_at: datetime | None = None
     is_temporal: bool = False
@@ -101,6 +105,8 @@ def compile_registration(stored: StoredRegistration) -> Registration:
         datasets=frozenset(document.get("datasetId", ())),
         alias=document.get("contextSourceAlias", ""),
         info=tuple((pair["key"], pair["value"]) for pair in document.get("contextSourceInfo", ())),
+        properties=document.get("properties", {}),
+        scopes=tuple(document.get("scope", ())),
         location=document.get("location"),
         expires_at=datetime.fromisoformat(document["expiresAt"]) if "expiresAt" in document else None,
         is_temporal="observationInterval" in document or "managementInterval" in document,
