@@ -374,3 +374,29 @@ def test_a_merge_goes_along(cities: list[httpx.Client]) -> None:
     assert "name" not in north.get(f"/entities/{G1}").json()
     assert here.post("/entityOperations/merge", json=[{"id": G1, "alertLevel": 3}]).status_code == 204
     assert north.get(f"/entities/{G1}", params=KEYS).json()["alertLevel"] == 3
+
+
+def test_types_and_attributes_of_neighbours_are_found(cities: list[httpx.Client]) -> None:
+    """Clause 5.7.11."""
+    here, north, south = cities
+    register(here, north, {**GAUGES, "propertyNames": ["currentLevel", "alertLevel"]})
+    register(here, south, operations=["retrieveOps"])
+    here.post("/entities", json=gauge(G1), params={"local": "true"})
+    north.post("/entities", json=gauge(G2, alertLevel=5, name="Kamo"))
+    north.post("/entities", json={"id": "urn:ngsi-ld:Bridge:1", "type": "Bridge"})
+    south.post("/entities", json=gauge(G3, depth=5))
+    assert here.get("/types").json()["typeList"] == ["FloodMonitoring"]
+    (described,) = here.get("/types", params={"details": "true"}).json()
+    assert described["attributeNames"] == ["alertLevel", "currentLevel"]
+    told = here.get("/types/FloodMonitoring").json()
+    assert told["entityCount"] == 2
+    assert [each["attributeName"] for each in told["attributeDetails"]] == ["alertLevel", "currentLevel"]
+    assert here.get("/attributes").json()["attributeList"] == ["alertLevel", "currentLevel"]
+    assert here.get("/attributes/alertLevel").json()["attributeCount"] == 1
+    assert here.get("/attributes/alertLevel", params={"local": "true"}).status_code == 404
+    assert here.get("/attributes/name").status_code == here.get("/types/Bridge").status_code == 404
+    as_json_ld = here.get("/types", headers={"Accept": "application/ld+json"}).json()
+    assert as_json_ld["@context"]
+    register(here, north, endpoint="http://127.0.0.1:9")
+    answer = here.get("/types")
+    assert (answer.status_code, answer.headers["NGSILD-Warning"][:3]) == (200, "199")

@@ -21,6 +21,7 @@ from machinami.api.distributed_reads import (
     take_in,
 )
 from machinami.api.distributed_results import Plan, combined
+from machinami.api.distributed_types import Inquiry, combined_discovery, plan_discovery
 from machinami.api.distributed_writes import plan_purge, plan_write
 from machinami.api.negotiation import JSON_LD
 from machinami.api.problems import problem_response
@@ -108,6 +109,20 @@ def _writing(plan: Callable[[Call, Origin], Plan]) -> Strategy:
     return run
 
 
+def _discovering(*operations: str) -> Strategy:
+    def prepare(call: Call) -> list[Inquiry]:
+        return plan_discovery(operations, call, origin_of(call))
+
+    async def run(call: Call, function: Function) -> Response:
+        inquiries = await in_thread(call, prepare, call)
+        if not inquiries:
+            return await in_thread(call, function, call)
+        replies = await call.services.sources.send_all([each.forward for each in inquiries])
+        return await in_thread(call, combined_discovery, call, inquiries, replies, function)
+
+    return run
+
+
 _ENTITIES = "/ngsi-ld/v1/entities"
 _ENTITY = f"{_ENTITIES}/{{entityId:path}}"
 _ATTRIBUTE = f"{_ENTITY}/attrs/{{attrId:path}}"
@@ -127,6 +142,10 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("PUT", _ATTRIBUTE): _writing(partial(plan_write, "replaceAttrs")),
     ("DELETE", _ATTRIBUTE): _writing(partial(plan_write, "deleteAttrs")),
     ("DELETE", _ENTITIES): _writing(plan_purge),
+    ("GET", "/ngsi-ld/v1/types"): _discovering("retrieveEntityTypes", "retrieveEntityTypeDetails"),
+    ("GET", "/ngsi-ld/v1/types/{type:path}"): _discovering("retrieveEntityTypeInfo"),
+    ("GET", "/ngsi-ld/v1/attributes"): _discovering("retrieveAttrTypes", "retrieveAttrTypeDetails"),
+    ("GET", "/ngsi-ld/v1/attributes/{attrId:path}"): _discovering("retrieveAttrTypeInfo"),
     ("POST", f"{_BATCH}/create"): _writing(partial(plan_batch, "createBatch")),
     ("POST", f"{_BATCH}/upsert"): _writing(partial(plan_batch, "upsertBatch")),
     ("POST", f"{_BATCH}/update"): _writing(partial(plan_batch, "updateBatch")),

@@ -60,22 +60,29 @@ class Remote(msgspec.Struct, kw_only=True):
 
     def add(self, asked: Asked, reply: Reply, resolve: "Resolve") -> None:
         """Take an answer in; one that is no good becomes a warning."""
-        registration = asked.forward.registration
-        if reply.stale:
-            self._warn(STALE, f"Response is Stale: {registration.id}")
-        if reply.status == 404:
+        if not self.accepts(reply):
             return
-        if not reply.is_success:
-            code = MISCELLANEOUS if reply.status in (0, 508) else PERSISTENT
-            self._warn(code, str(reply.error()))
-            return
-        home = self.supplements if registration.mode is Mode.AUXILIARY else self.equals
+        is_auxiliary = asked.forward.registration.mode is Mode.AUXILIARY
+        home = self.supplements if is_auxiliary else self.equals
         try:
             for entity in _entities(reply, resolve):
                 if covers(asked.item, entity.id, entity.types) and _has_any(entity, asked.names):
                     home.setdefault(entity.id, []).append(_narrowed(entity, asked.names))
         except MachinamiError as error:
-            self._warn(INVALID, f"Revalidation Failed: {registration.id}: {error}")
+            self.reject(reply, str(error))
+
+    def accepts(self, reply: Reply) -> bool:
+        """Whether there is something to read; what is amiss becomes a warning, but that nothing is there."""
+        if reply.stale:
+            self._warn(STALE, f"Response is Stale: {reply.forward.registration.id}")
+        if not reply.is_success and reply.status != 404:
+            code = MISCELLANEOUS if reply.status in (0, 508) else PERSISTENT
+            self._warn(code, str(reply.error()))
+        return reply.is_success
+
+    def reject(self, reply: Reply, reason: str) -> None:
+        """An answer is no NGSI-LD."""
+        self._warn(INVALID, f"Revalidation Failed: {reply.forward.registration.id}: {reason}")
 
     def _warn(self, code: int, text: str) -> None:
         self.warnings.append(Warned(code=code, text=text))
