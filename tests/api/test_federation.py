@@ -17,6 +17,7 @@ EVERYTHING = [
     "queryBatch",
 ]
 KEYS = {"options": "keyValues"}
+LEVEL = "https://uri.etsi.org/ngsi-ld/default-context/currentLevel"
 
 
 def register(here: httpx.Client, there: httpx.Client, *information: dict[str, Any], **more: Any) -> str:
@@ -159,6 +160,7 @@ def test_a_part_that_fails_is_told(cities: list[httpx.Client]) -> None:
     assert (error["entityId"], error["error"]["status"]) == (G1, 409)
     assert error["registrationId"] == path.removeprefix("/csourceRegistrations/")
     assert answer.json()["success"] == [G1]
+    assert answer.headers["Location"] == f"/ngsi-ld/v1/entities/{G1}"
     again = here.post("/entities", json=gauge(G1))
     assert [each["error"]["status"] for each in again.json()["errors"]] == [409, 409]
     assert again.json()["success"] == []
@@ -174,14 +176,17 @@ def test_a_wrong_request_goes_nowhere(cities: list[httpx.Client]) -> None:
 def test_redirected_entities_are_there_and_not_here(cities: list[httpx.Client]) -> None:
     here, north, south = cities
     register(here, north, mode="redirect")
-    register(here, south, mode="redirect")
+    path = register(here, south, mode="redirect")
     assert here.post("/entities", json=gauge(G1)).status_code == 201
     for city in (north, south):
         assert ids(city.get("/entities", params={"type": "FloodMonitoring"})) == [G1]
     assert here.get(f"/entities/{G1}", params={"local": "true"}).status_code == 404
     south.delete(f"/entities/{G1}")
     answer = here.patch(f"/entities/{G1}/attrs", json={"currentLevel": 4})
-    assert [each["error"]["status"] for each in answer.json()["errors"]] == [404]
+    assert answer.status_code == 207
+    (left,) = answer.json()["notUpdated"]
+    assert left["attributeName"] == answer.json()["updated"][0] == LEVEL
+    assert left["registrationId"] == path.removeprefix("/csourceRegistrations/")
     assert north.get(f"/entities/{G1}", params=KEYS).json()["currentLevel"] == 4
     south.post("/entities", json=gauge(G1))
     assert here.post("/entityOperations/delete", json=[G1]).status_code == 204
@@ -227,6 +232,30 @@ def test_an_attribute_that_is_elsewhere_is_changed_there(cities: list[httpx.Clie
     assert here.patch(f"/entities/{G1}/attrs/alertLevel", json={"value": 6}).status_code == 204
     assert north.get(f"/entities/{G1}", params=KEYS).json()["alertLevel"] == 6
     assert here.patch(f"/entities/{G1}/attrs/nothing", json={"value": 6}).status_code == 404
+
+
+def test_a_part_of_an_update_that_fails_is_told_by_its_attributes(cities: list[httpx.Client]) -> None:
+    """Clauses 5.2.18 and 5.2.19, wherever the attributes are."""
+    here, north, _ = cities
+    river = {**GAUGES, "propertyNames": ["currentLevel"]}
+    path = register(here, north, river, mode="redirect", operations=["retrieveOps", "updateEntity"])
+    identifier = path.removeprefix("/csourceRegistrations/")
+    here.post("/entities", json={**gauge(G1), "alertLevel": 5}, params={"local": "true"})
+    change = {"currentLevel": 4, "alertLevel": 6}
+    answer = here.patch(f"/entities/{G1}/attrs", json=change)
+    assert answer.status_code == 207
+    body = answer.json()
+    assert [name.rpartition("/")[2] for name in body["updated"]] == ["alertLevel"]
+    (left,) = body["notUpdated"]
+    assert (left["attributeName"], left["registrationId"]) == (LEVEL, identifier)
+    refused = here.post(f"/entities/{G1}/attrs", json=change).json()
+    assert "does not offer" in refused["notUpdated"][0]["reason"]
+    north.post("/entities", json=gauge(G1))
+    kept = here.post(
+        f"/entities/{G1}/attrs", params={"options": "noOverwrite"}, json={"alertLevel": 7, "depth": 3}
+    )
+    assert (kept.status_code, len(kept.json()["notUpdated"]), len(kept.json()["updated"])) == (207, 1, 1)
+    assert here.delete(f"/entities/{G1}/attrs/currentLevel").status_code == 409
 
 
 def test_what_a_source_does_not_offer_is_a_conflict(cities: list[httpx.Client]) -> None:
@@ -290,6 +319,7 @@ def test_a_loop_ends(cities: list[httpx.Client]) -> None:
     south.post("/entities", json=gauge(G3))
     answer = here.get("/entities", params={"type": "FloodMonitoring"})
     assert ids(answer) == [G3], answer.headers
+    assert answer.headers["NGSILD-Warning"].startswith("199 ")  # said by the last of the three
     assert here.get(f"/entities/{G3}").status_code == 200
     assert here.post("/entities", json=gauge(G1)).status_code == 207
     for city in cities:

@@ -7,7 +7,7 @@ import msgspec
 import orjson
 
 from machinami.api.call import Call
-from machinami.api.distributed_results import Plan
+from machinami.api.distributed_results import Plan, Refusal
 from machinami.api.distributed_writes import known_types
 from machinami.api.shapes import as_object
 from machinami.errors import MachinamiError
@@ -55,7 +55,7 @@ def plan_batch(operation: str, call: Call, origin: Origin) -> Plan:
     registrations = call.services.sources.registrations(call.tenant, origin.via)
     single = _single(operation, call)
     shares: dict[str, _Share] = {}
-    refused: list[tuple[str, Registration]] = []
+    refused: list[Refusal] = []
     rest: list[Any] = []
     ids_here: list[str] = []
     forgives = True
@@ -70,7 +70,7 @@ def plan_batch(operation: str, call: Call, origin: Origin) -> Plan:
                 share = shares.setdefault(part.registration.id, _Share(registration=part.registration))
                 share.members.append((subject.entity_id, _cut(document, part.names, context), context))
             else:
-                refused.append((subject.entity_id, part.registration))
+                refused.append(Refusal(entity_id=subject.entity_id, registration=part.registration))
         if division.is_here:
             rest.append(
                 document

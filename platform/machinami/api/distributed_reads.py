@@ -89,6 +89,8 @@ def add_warnings(call: Call, response: Response, remote: Remote) -> Response:
     for warned in dict.fromkeys(remote.warnings):
         text = warned.text.encode("ascii", "replace").decode().replace('"', "'").replace("\n", " ")
         response.headers.append("NGSILD-Warning", f'{warned.code} {agent} "{text}"')
+    for relayed in dict.fromkeys(remote.relayed):
+        response.headers.append("NGSILD-Warning", relayed.encode("ascii", "replace").decode())
     return response
 
 

@@ -3,14 +3,14 @@
 What was done everywhere is answered as if it had been done here; where a part failed, 207 says which and why.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import orjson
 from starlette.responses import Response
 
-from machinami.api.answers import created, no_content, place_of
+from machinami.api.answers import ROOT, created, no_content, place_of
 from machinami.api.call import Call
 from machinami.api.negotiation import JSON
 from machinami.api.problems import problem, problem_response
@@ -22,28 +22,53 @@ from machinami.federation.registration import Registration
 _PART = 207
 
 
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a change that only a source might do which does not offer it.
+
+    Attributes:
+        names: attributes of the part, expanded.
+    """
+
+    entity_id: str
+    registration: Registration
+    names: frozenset[str] = frozenset()
+
+    @property
+    def error(self) -> Conflict:
+        """For the one who asked."""
+        return Conflict(
+            f"the source of {self.registration.id} does not offer this operation, and has the only copy",
+            field="registrationId",
+            value=self.registration.id,
+            cure="Ask the source itself, or extend operations of its registration",
+        )
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A change, divided.
 
     Attributes:
         entity_ids: what it is about; empty for a purge.
         forwards: what goes to sources.
-        refused: id of an entity, and the registration whose source cannot do what it alone might.
         rest: what is left to do here; None where nothing is.
         ids_here: entities of the rest.
+        names_here: attributes of the rest, expanded.
         forgives: that nothing is found here is no error, since it is elsewhere.
         creates: its answer says 201.
         is_batch: its answer lists entities.
+        is_update: it is about attributes; a partial success lists these.
     """
 
     entity_ids: tuple[str, ...]
     forwards: tuple[Forward, ...]
-    refused: tuple[tuple[str, Registration], ...] = ()
+    refused: tuple[Refusal, ...] = ()
     rest: Call | None = None
     ids_here: tuple[str, ...] = ()
+    names_here: frozenset[str] = frozenset()
     forgives: bool = False
     creates: bool = False
     is_batch: bool = False
+    is_update: bool = False
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,15 +97,21 @@ class Results:
         self.succeeded: dict[str, None] = {}
         self.created: dict[str, None] = {}
 
-    def add_refused(self, identifier: str, registration: Registration) -> None:
+    @property
+    def error(self) -> MachinamiError | None:
+        """What went wrong first; None where a source has said it of single entities."""
+        first = self.failures[0].error
+        return first if isinstance(first, MachinamiError) else None
+
+    def show(self) -> dict[str, Any]:
+        """As clause 5.2.16 has it."""
+        return {"success": list(self.succeeded), "errors": [failure.show() for failure in self.failures]}
+
+    def add_refused(self, refusal: Refusal) -> None:
         """A source that alone has something does not offer the operation."""
-        error = Conflict(
-            f"the source of {registration.id} does not offer this operation, and has the only copy",
-            field="registrationId",
-            value=registration.id,
-            cure="Ask the source itself, or extend operations of its registration",
+        self.failures.append(
+            Failure(entity_id=refusal.entity_id, error=refusal.error, registration_id=refusal.registration.id)
         )
-        self.failures.append(Failure(entity_id=identifier, error=error, registration_id=registration.id))
 
     def add_reply(self, reply: Reply) -> None:
         """The answer of a source."""
@@ -115,12 +146,8 @@ class Results:
             self.succeeded |= dict.fromkeys(plan.ids_here)
             if outcome.status_code == 201:
                 self.created |= dict.fromkeys(_ids(body, plan.ids_here))
-        elif plan.is_batch:
-            self._add_batch(plan, as_object(body))
         else:
-            left = "; ".join(f"{each['attributeName']}: {each['reason']}" for each in _left(body))
-            error = BadRequestData(f"some attributes were left alone: {left}", field="attrs")
-            self.failures += [Failure(entity_id=each, error=error) for each in plan.ids_here]
+            self._add_batch(plan, as_object(body))
 
     def _add_batch(self, plan: Plan, body: Mapping[str, Any]) -> None:
         self.succeeded |= dict.fromkeys(as_array(body.get("success")))
@@ -130,15 +157,80 @@ class Results:
                 self.failures.append(Failure(entity_id=str(each.get("entityId", "")), error=error))
 
 
+class Updates:
+    """What became of each attribute (UpdateResult, clause 5.2.18); names are expanded."""
+
+    created = ()
+    """No entities."""
+
+    def __init__(self) -> None:
+        self.failures: list[MachinamiError] = []
+        self._updated: set[str] = set()
+        self._left: list[dict[str, str]] = []
+
+    @property
+    def error(self) -> MachinamiError | None:
+        """What went wrong first; None where something was done."""
+        return None if self._updated else self.failures[0]
+
+    def add_refused(self, refusal: Refusal) -> None:
+        """A source that alone has something does not offer the operation."""
+        self._fail(refusal.names, refusal.error, refusal.registration.id)
+
+    def add_reply(self, reply: Reply) -> None:
+        """The answer of a source."""
+        names, registration_id = reply.forward.names, reply.forward.registration.id
+        if reply.is_success:
+            self._updated |= names
+            return
+        left = as_array(as_object(reply.json()).get("notUpdated")) if reply.status == _PART else []
+        reasons = {
+            reply.forward.context.expand(str(each.get("attributeName"))): str(each.get("reason"))
+            for each in map(as_object, left)
+        }
+        if reasons.keys() <= names and reasons:
+            self._updated |= names - reasons.keys()
+            self.failures.append(reply.error())
+            self._leave(reasons, registration_id)
+        else:
+            self._fail(names, reply.error(), registration_id)
+
+    def add_here(self, plan: Plan, outcome: Response | MachinamiError) -> None:
+        """What was done here."""
+        if isinstance(outcome, MachinamiError):
+            self._fail(plan.names_here, outcome)
+        elif outcome.status_code == _PART:
+            said = orjson.loads(outcome.body)
+            self._updated.update(said["updated"])
+            self._left += said["notUpdated"]
+            self.failures.append(BadRequestData("some attributes were left alone", field="attrs"))
+        else:
+            self._updated |= plan.names_here
+
+    def show(self) -> dict[str, Any]:
+        """As clause 5.2.18 has it."""
+        return {"updated": sorted(self._updated), "notUpdated": self._left}
+
+    def _fail(self, names: Iterable[str], error: MachinamiError, registration_id: str = "") -> None:
+        self.failures.append(error)
+        self._leave({name: str(error) for name in sorted(names)}, registration_id)
+
+    def _leave(self, reasons: Mapping[str, str], registration_id: str) -> None:
+        source = {"registrationId": registration_id} if registration_id else {}
+        self._left += [
+            {"attributeName": name, "reason": reason, **source} for name, reason in reasons.items()
+        ]
+
+
 def combined(plan: Plan, replies: Sequence[Reply], function: Callable[[Call], Response]) -> Response:
     """Do what is left here, and answer for all parts together.
 
     Raises:
         MachinamiError: there is one part only, and it failed.
     """
-    results = Results()
-    for identifier, registration in plan.refused:
-        results.add_refused(identifier, registration)
+    results = Updates() if plan.is_update else Results()
+    for refusal in plan.refused:
+        results.add_refused(refusal)
     for reply in replies:
         results.add_reply(reply)
     outcome = _do(plan.rest, function) if plan.rest is not None else None
@@ -149,7 +241,7 @@ def combined(plan: Plan, replies: Sequence[Reply], function: Callable[[Call], Re
     parts = len(plan.refused) + len(replies) + (outcome is not None)
     if results.failures:
         return _failed(plan, results, parts)
-    return _done(plan, results)
+    return _done(plan, results.created)
 
 
 def _do(rest: Call, function: Callable[[Call], Response]) -> Response | MachinamiError:
@@ -159,17 +251,18 @@ def _do(rest: Call, function: Callable[[Call], Response]) -> Response | Machinam
         return error
 
 
-def _failed(plan: Plan, results: Results, parts: int) -> Response:
-    first = results.failures[0].error
-    if parts == 1 and isinstance(first, MachinamiError) and not plan.is_batch:
-        return problem_response(first)
-    body = {"success": list(results.succeeded), "errors": [failure.show() for failure in results.failures]}
-    return Response(orjson.dumps(body, default=str), _PART, media_type=JSON)
+def _failed(plan: Plan, results: Results | Updates, parts: int) -> Response:
+    if parts == 1 and results.error is not None and not plan.is_batch:
+        return problem_response(results.error)
+    place = (
+        {"Location": f"{ROOT}{place_of(plan.entity_ids[0])}"} if plan.creates and not plan.is_batch else {}
+    )
+    return Response(orjson.dumps(results.show(), default=str), _PART, headers=place, media_type=JSON)
 
 
-def _done(plan: Plan, results: Results) -> Response:
-    if plan.is_batch and (plan.creates or results.created):
-        listed = plan.entity_ids if plan.creates else list(results.created)
+def _done(plan: Plan, created_ids: Iterable[str]) -> Response:
+    listed = plan.entity_ids if plan.creates else tuple(created_ids)
+    if plan.is_batch and listed:
         return Response(orjson.dumps(listed), 201, media_type=JSON)
     return created(place_of(plan.entity_ids[0])) if plan.creates else no_content()
 
@@ -177,7 +270,3 @@ def _done(plan: Plan, results: Results) -> Response:
 def _ids(body: Any, default: Sequence[str]) -> Sequence[str]:
     """Ids of entities that an answer lists; those that it was about where it lists none."""
     return body if is_texts(body) else default
-
-
-def _left(body: Any) -> Iterator[dict[str, Any]]:
-    yield from map(as_object, as_array(as_object(body).get("notUpdated")))

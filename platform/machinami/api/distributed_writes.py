@@ -5,13 +5,13 @@ from typing import Any
 import orjson
 
 from machinami.api.call import Call
-from machinami.api.distributed_results import Plan
+from machinami.api.distributed_results import Plan, Refusal
 from machinami.api.purging import narrow_purge
 from machinami.api.writing import is_simplified
 from machinami.federation.exchange import Dialect, Forward, Origin, path_of
 from machinami.federation.matching import Wanted, is_meant, matching_information
 from machinami.federation.reading import narrow
-from machinami.federation.registration import EntityInfo, Registration
+from machinami.federation.registration import EntityInfo
 from machinami.federation.writing import Part, Subject, attribute_names, divide, part_of, translate
 from machinami.linkage import read
 from machinami.linkage.read import EntitySelector
@@ -20,6 +20,8 @@ from machinami.ngsild.documents import read_attribute, read_entity, read_fragmen
 from machinami.ngsild.terms import check_uri
 
 _ANY = EntityInfo()
+_UPDATES = frozenset({"appendAttrs", "updateEntity", "updateAttrs", "replaceAttrs", "deleteAttrs"})
+"""Operations on attributes, whose partial success is an UpdateResult (clauses 6.6 and 6.7)."""
 
 
 def plan_write(operation: str, call: Call, origin: Origin) -> Plan:
@@ -36,15 +38,21 @@ def plan_write(operation: str, call: Call, origin: Origin) -> Plan:
         for part in division.parts
         if part.is_possible
     ]
-    refused = [(subject.entity_id, part.registration) for part in division.parts if not part.is_possible]
+    refused = [
+        Refusal(entity_id=subject.entity_id, registration=part.registration, names=part.names)
+        for part in division.parts
+        if not part.is_possible
+    ]
     return Plan(
         entity_ids=(subject.entity_id,),
         forwards=tuple(forwards),
         refused=tuple(refused),
         rest=_rest(call, document, subject, division.here) if division.is_here else None,
         ids_here=(subject.entity_id,),
+        names_here=division.here,
         forgives=division.is_proxied or operation == "updateAttrs",
         creates=operation == "createEntity",
+        is_update=operation in _UPDATES,
     )
 
 
@@ -62,7 +70,7 @@ def plan_purge(call: Call, origin: Origin) -> Plan:
     names = frozenset(context.expand(name) for name in arguments.names("attrs"))
     wanted = Wanted(selectors=(selector,), attributes=names)
     forwards: list[Forward] = []
-    refused: list[tuple[str, Registration]] = []
+    refused: list[Refusal] = []
     for registration in call.services.sources.registrations(call.tenant, origin.via):
         found = matching_information(registration, wanted)
         if found and "purgeEntity" in registration.operations:
@@ -71,7 +79,7 @@ def plan_purge(call: Call, origin: Origin) -> Plan:
                 _purge(call, Dialect(registration, origin), narrow(selector, info)) for info in infos
             ]
         elif found and registration.is_proxied:
-            refused.append(("", registration))
+            refused.append(Refusal(entity_id="", registration=registration))
     return Plan(entity_ids=(), forwards=tuple(forwards), refused=tuple(refused), rest=call, forgives=True)
 
 
@@ -114,6 +122,7 @@ def _forward(
         _parameters(call, dialect),
         translate(document, context, dialect.context),
         (entity_id,),
+        part.names,
     )
 
 

@@ -53,6 +53,7 @@ class Forward(msgspec.Struct, frozen=True, kw_only=True):
         context: what names in it, and in the answer, are written with.
         body: empty where there is none.
         entity_ids: ids that it is about, for the result of each.
+        names: attributes that it changes, expanded.
     """
 
     registration: Registration
@@ -63,6 +64,7 @@ class Forward(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     entity_ids: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
 
     @property
     def target(self) -> str:
@@ -163,6 +165,7 @@ class Dialect:
         parameters: tuple[tuple[str, str], ...] = (),
         document: Any = None,
         entity_ids: tuple[str, ...] = (),
+        names: frozenset[str] = frozenset(),
     ) -> Forward:
         """A request in this dialect.
 
@@ -182,6 +185,7 @@ class Dialect:
             parameters=parameters,
             body=body,
             entity_ids=entity_ids,
+            names=names,
         )
 
     def _with_body(self, document: Any) -> tuple[dict[str, str], bytes]:

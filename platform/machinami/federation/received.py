@@ -18,6 +18,7 @@ from machinami.ngsild.times import is_time, parse_time
 STALE, INVALID, MISCELLANEOUS, PERSISTENT = 110, 111, 199, 299
 """Codes of warnings (Table 6.3.17-1)."""
 
+_WARNING = "ngsild-warning"
 _TIMES = ("createdAt", "modifiedAt")
 _CONTEXT_LINK = re.compile(r'<([^<>]*)>[^,]*rel="?http://www\.w3\.org/ns/json-ld#context')
 
@@ -47,11 +48,13 @@ class Remote(msgspec.Struct, kw_only=True):
     Attributes:
         equals: entity id → what sources said whose word counts as ours.
         supplements: entity id → what auxiliary sources said.
+        relayed: warnings of theirs, about sources behind them, as they came.
     """
 
     equals: dict[str, list[Entity]] = msgspec.field(default_factory=dict[str, list[Entity]])
     supplements: dict[str, list[Entity]] = msgspec.field(default_factory=dict[str, list[Entity]])
     warnings: list[Warned] = msgspec.field(default_factory=list[Warned])
+    relayed: list[str] = msgspec.field(default_factory=list[str])
 
     @property
     def ids(self) -> list[str]:
@@ -73,6 +76,8 @@ class Remote(msgspec.Struct, kw_only=True):
 
     def accepts(self, reply: Reply) -> bool:
         """Whether there is something to read; what is amiss becomes a warning, but that nothing is there."""
+        if _WARNING in reply.headers:
+            self.relayed.append(reply.headers[_WARNING])
         if reply.stale:
             self._warn(STALE, f"Response is Stale: {reply.forward.registration.id}")
         if not reply.is_success and reply.status != 404:
