@@ -1,5 +1,6 @@
 """The API's process: uvicorn on loopback, quick to stop even while pages look on."""
 
+import gc
 from types import FrameType
 
 import uvicorn
@@ -9,6 +10,7 @@ from machinami.api.services import POOL_SIZE, Services
 from machinami.settings import Settings, database_address
 from machinami.store.engine import open_engine
 
+_GARBAGE = 50_000  # objects made and not freed, before cycles are looked for: more than a large batch's
 _GRACE = 2  # seconds for requests under way when the process is told to stop
 
 
@@ -33,6 +35,8 @@ def serve(settings: Settings) -> None:
     url = database_address(settings)
     engine = open_engine(url, pool_size=POOL_SIZE, statement_timeout=settings.query_timeout)
     app = create_app(settings, engine)
+    gc.freeze()  # what is there by now stays, and need not be looked through
+    gc.set_threshold(_GARBAGE)
     config = uvicorn.Config(
         app,
         host=settings.api_host,

@@ -30,6 +30,10 @@ _INSERT = (
     " expires_at, due_at)"
     " VALUES (%s, %s, %s, %s::box, %s, %s, %s, %s, %s, %s)"
 )
+_COPY: LiteralString = (
+    "COPY entity (types, scope, attributes, bounds, modified_at, tenant, id, created_at, expires_at, due_at)"
+    " FROM STDIN"
+)
 _UPDATE = (
     "UPDATE entity SET types = %s, scope = %s, attributes = %s, bounds = %s::box, modified_at = %s"
     " WHERE tenant = %s AND id = %s"
@@ -95,7 +99,12 @@ def insert_entities(connection: Connection, entities: Sequence[tuple[int, Entity
         (*_state(item), tenant, item.id, item.created_at, item.expires_at, item.due_at)
         for tenant, item in entities
     ]
-    _execute_many(connection, _INSERT, rows)
+    if len(rows) < _FEW:
+        _execute_many(connection, _INSERT, rows)
+        return
+    with driver_connection(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def update_entities(connection: Connection, entities: Sequence[tuple[int, Entity]]) -> None:
