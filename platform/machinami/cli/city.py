@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -32,6 +33,14 @@ def up(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulator.")] = None,
     speed: Annotated[float | None, typer.Option(help="Simulated seconds in a second.")] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(help="How many devices: hamlet, town, city, …; see machinami simulate --help."),
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="KIND=SHARE", help="A fault and the share of devices that have it."),
+    ] = None,
     simulator: Annotated[bool, typer.Option("--simulator/--no-simulator", help="Play the devices.")] = True,
     database: Annotated[
         str | None,
@@ -54,19 +63,29 @@ def up(
         data_dir, api_port=api_port, mqtt_port=mqtt_port, database_url=database, ingest_workers=workers
     )
     read_pinned(settings.context_folders)  # said once here, not by each role that starts again and again
-    options = {"--scenario": scenario, "--seed": seed, "--speed": speed}
-    simulate = [part for name, value in options.items() if value is not None for part in (name, str(value))]
+    size = _words({"--scale": scale})
+    playing = _words({"--scenario": scenario, "--seed": seed, "--speed": speed, "--fault": faults})
     plan = Plan(
         data_dir=settings.data_dir.absolute(),
         api_port=settings.api_port,
         mqtt_port=settings.mqtt_port,
         database_url=settings.database_url,
-        simulate=simulate if simulator else None,
+        simulate=[*size, *playing] if simulator else None,
+        masters=size,
         stream_max_bytes=settings.stream_max_bytes,
         durability=settings.durability,
         ingest_workers=settings.ingest_workers,
     )
     run_city(plan, Screen())
+
+
+def _words(options: Mapping[str, str | float | list[str] | None]) -> list[str]:
+    """Options as another command takes them: those that are given, and each of a list."""
+    found: list[str] = []
+    for name, value in options.items():
+        for each in value if isinstance(value, list) else [value]:
+            found += [] if each is None else [name, str(each)]
+    return found
 
 
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:

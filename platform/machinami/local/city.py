@@ -37,6 +37,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         api_port: HTTP port; 0 takes a free one. The same holds for mqtt_port.
         database_url: an external PostgreSQL; None: the embedded one.
         simulate: options of the simulator; None: no simulator.
+        masters: options with which it writes the city's master data.
         stream_max_bytes: disk space for messages that are not committed yet.
         durability: what they survive.
         ingest_workers: how many processes read them.
@@ -47,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_port: int
     database_url: str | None = None
     simulate: Sequence[str] | None = ()
+    masters: Sequence[str] = ()
     stream_max_bytes: int = 8 * 2**30
     durability: Durability = Durability.CRASH
     ingest_workers: int = 1
@@ -153,7 +155,7 @@ class _Run:
         """
         folder = self._plan.data_dir / "masters"
         try:
-            self._run("simulate", "--masters", str(folder), log="masters")
+            self._run("simulate", "--masters", str(folder), *self._plan.masters, log="masters")
             self._run("import", str(folder), log="masters")
         except SetupError as error:
             self._supervisor.screen.say(str(error))
