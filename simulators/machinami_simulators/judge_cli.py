@@ -1,7 +1,7 @@
 """`machinami judge`: the platform's answers against the truth."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -63,13 +63,11 @@ def _progress(names: Sequence[str], what: str) -> Iterable[str]:
 
 
 def _show(found: Judgement) -> None:
-    heads = ("", "unit", "true", "sent", "answered", "complete", "sensors", "platform", "together")
-    table = Table(*heads, title=f"{found.scenario}: {found.start} to {found.end}")
-    for each in found.figures:
-        table.add_row(*_row(each))
     console = wide_console()
-    console.print(table)
+    console.print(_table(found.figures, f"{found.scenario}: {found.start} to {found.end}"))
     console.print("Errors are bias ± mean size of the error (the latter in percent of the mean size).")
+    if found.by_fault:
+        console.print(_table(found.by_fault, "what was measured, by the faults that changed it"))
     if found.latency:
         way = found.latency
         console.print(
@@ -80,6 +78,15 @@ def _show(found: Judgement) -> None:
         console.print(note)
 
 
+def _table(figures: Sequence[Figure], title: str) -> Table:
+    table = Table(title=title)
+    for head in ("", "unit", "true", "sent", "answered", "complete", "sensors", "platform", "together"):
+        table.add_column(head, overflow="fold")
+    for each in figures:
+        table.add_row(*_row(each))
+    return table
+
+
 def _row(each: Figure) -> tuple[str, ...]:
     return (
         each.name,
@@ -88,14 +95,31 @@ def _row(each: Figure) -> tuple[str, ...]:
         "?" if each.sent is None else f"{each.sent:,}",
         f"{each.answered:,}",
         "" if each.completeness is None else f"{each.completeness:.4g} %",
-        "?" if each.sent is None else _error(each.sensors),
-        "?" if each.sent is None else _error(each.platform),
-        _error(each.total),
+        "?" if each.sent is None else _part(each.sensors, {"missed": each.unseen, "false": each.false}),
+        "?" if each.sent is None else _part(each.platform, {"lost": each.missing, "invented": each.invented}),
+        _part(each.total, {}),
     )
+
+
+def _part(error: Deviation | None, wrong: Mapping[str, int | None]) -> str:
+    """A part of an error: in the numbers that are there, and in those that are too few or too many."""
+    counts = [f"{count:,} {word}" for word, count in wrong.items() if count]
+    return ", ".join([_error(error), *counts] if error or not counts else counts)
 
 
 def _error(error: Deviation | None) -> str:
     if error is None:
         return "–"
-    percent = "" if error.percent is None else f" ({error.percent:.2g} %)"
-    return f"{error.bias:+.3g} ± {error.mae:.3g}{percent}"
+    return f"{_short(error.bias, '+')} ± {_short(error.mae)}{_percent(error.percent)}"
+
+
+def _short(number: float, sign: str = "") -> str:
+    """Three figures; what is too small to be seen beside a measurement is 0."""
+    return f"{number:{sign},.0f}" if abs(number) >= 1000 else f"{round(number, 6) + 0.0:{sign}.3g}"
+
+
+def _percent(percent: float | None) -> str:
+    """Nothing where the mean size is so near to zero that a percentage of it says nothing."""
+    if percent is None or percent >= 1000:
+        return ""
+    return f" ({percent:.0f} %)" if percent >= 10 else f" ({round(percent, 3):.2g} %)"

@@ -15,7 +15,7 @@ from machinami_simulators.scale import TOWN, Scale
 
 _Cell: TypeAlias = str | float | None
 _Rows: TypeAlias = Iterable[tuple[_Cell, ...]]
-_UNDERPASS = None, 0.1, None, 0.3  # levels in metres: water on the road; too deep for a car
+UNDERPASS_LEVELS = None, 0.1, None, 0.3  # levels in metres: water on the road; too deep for a car
 
 
 class _Island(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def _gauges(on: _Island) -> Iterator[tuple[_Cell, ...]]:
     for g in on.city.gauges:
         yield on.id(g.id), g.name.ja, g.name.en, g.river.name.ja, *on.place(g.at), *g.levels
     for u in on.city.plan.underpass:
-        yield on.id(u.id), u.name.ja, u.name.en, "アンダーパス", *on.place(u.at), *_UNDERPASS
+        yield on.id(u.id), u.name.ja, u.name.en, "アンダーパス", *on.place(u.at), *UNDERPASS_LEVELS
 
 
 def _receivers(on: _Island) -> _Rows:

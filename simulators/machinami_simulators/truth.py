@@ -180,6 +180,7 @@ class Reading(Record, frozen=True, kw_only=True):
         device: as in its topic.
         quantity: `level` m, `depth` mm, `people`, people who `entered`, `bikes` at a port.
         time: when it was measured. observed_at: the same moment by the device's own clock, as in its payload.
+        leaves: when the device sends it, by the city's clock; later than the run's end: it never did.
         true: the truth at `time`; `reported` minus `true` is the sensor's part of an error.
     """
 
@@ -187,6 +188,7 @@ class Reading(Record, frozen=True, kw_only=True):
     time: float
     quantity: str
     observed_at: float
+    leaves: float
     true: float
     reported: float
 

@@ -123,6 +123,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         amount: if the line names none; `of_typical`: in what is a lot for the kind of device.
         numbers: spoils measured numbers, so it is nothing for devices that send lists or counts.
+        payload: writes them in another way.
     """
 
     strike: Callable[[Readings, _Ints, _Active], None]
@@ -130,6 +131,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     amount: float = 0.0
     of_typical: bool = False
     numbers: bool = False
+    payload: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -146,7 +148,7 @@ KINDS: dict[str, Kind] = {
     "outage": Kind(strike=_outage),
     "duplicate": Kind(strike=_duplicate, chance=0.05),
     "late": Kind(strike=_late, chance=0.05, amount=120.0),
-    "firmware": Kind(strike=_firmware),
+    "firmware": Kind(strike=_firmware, payload=True),
 }
 
 

@@ -78,6 +78,7 @@ def write_truth(group: Group, readings: Readings, truth: Truth) -> None:
         time=readings.at[sent],
         quantity=group.quantity,
         observed_at=np.floor(readings.stamp[sent]),
+        leaves=readings.leaves[sent],
         true=readings.true[sent],
         reported=[len(seen) for seen in reported] if reported.dtype == object else reported,
     )

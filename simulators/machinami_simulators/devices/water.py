@@ -135,6 +135,6 @@ class UnderpassGauges:
     def report(self, now: float) -> Readings:
         """What is measured in the tick that ends at `now`."""
         device, at = self._rota.due(now)
-        depth = self._underpasses.depth[self._assets[device]]
+        depth = self._underpasses.depths(at, self._assets[device])
         seen = np.maximum(depth + self._random.normal(0, 0.002, device.size) * (depth > 0), 0.0)
         return Readings(device=device, at=at, columns=[seen, np.full(device.size, 3.6)], true=depth)

@@ -31,6 +31,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         true, sent, answered: how many numbers there are of each.
+        unseen: true and not sent. false: sent and not true, such as an alert without a flood.
         missing: sent and not answered. invented: answered and neither true nor sent.
         completeness: percent of what was sent that is answered; None where nothing was sent.
         sensors: what was sent against the truth. platform: what is answered against what was sent.
@@ -42,6 +43,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     true: int
     sent: int | None
     answered: int
+    unseen: int | None
+    false: int | None
     missing: int | None
     invented: int
     completeness: float | None
@@ -69,13 +72,15 @@ def figure(
         moments: the numbers are times, of which a percentage says nothing.
     """
     aim = sent if sent is not None else true
-    missing = None if sent is None else sum(key not in answered for key in sent)
+    missing = None if sent is None else _without(sent, answered)
     return Figure(
         name=name,
         unit=unit,
         true=len(true),
         sent=None if sent is None else len(sent),
         answered=len(answered),
+        unseen=None if sent is None else _without(true, sent),
+        false=None if sent is None else _without(sent, true),
         missing=missing,
         invented=sum(key not in true and key not in aim for key in answered),
         completeness=100 * (len(sent) - missing) / len(sent) if sent and missing is not None else None,
@@ -110,6 +115,11 @@ def latency(seconds: Sequence[float]) -> Latency | None:
     ordered = sorted(seconds)
     rank = math.ceil(0.99 * len(ordered)) - 1
     return Latency(len(ordered), ordered[(len(ordered) - 1) // 2], ordered[rank], ordered[-1])
+
+
+def _without(some: Values, others: Values) -> int:
+    """How many of some are not among others."""
+    return sum(key not in others for key in some)
 
 
 def _mean(numbers: Iterable[float]) -> float:

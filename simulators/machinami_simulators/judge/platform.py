@@ -94,6 +94,11 @@ class Platform:
         return answer
 
 
+def urn(kind: str, device: str) -> str:
+    """The platform's name of a device of Namiki."""
+    return f"urn:ngsi-ld:{kind}:namiki:{device}"
+
+
 def seconds(text: str) -> float:
     """Seconds since the epoch of an NGSI-LD DateTime."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
 import orjson
 
 from machinami_simulators.judge.derive import Fix
@@ -15,27 +16,21 @@ from machinami_simulators.truth import Reading
 from machinami_simulators.truth_record import Span, TruthRecord
 from machinami_simulators.wire import PEOPLE_FLOW, RENTAL_BIKE, RIVER_GAUGE
 
-DECIMALS = {"level": 3, "depth": 0, "people": 0, "bikes": 0}  # as the payloads are written
+DECIMALS = {"level": 3, "depth": 0, "people": 0, "bikes": 0, "entered": 0}  # as the payloads are written
 Sightings: TypeAlias = Iterator[tuple[float, str, list[str]]]  # time, receiver, addresses
 _STAMP = re.compile(r"-(\d{8}T\d{6}\.\d+Z)\.sqlite$")
 
 
 def readings(record: TruthRecord, quantity: str, span: Span) -> list[Reading]:
-    """Every number of a quantity that the devices say they observed in a time, as it is on the wire."""
-    where = "quantity = :quantity AND observed_at >= :start AND observed_at < :end"
-    found = record.rows(Reading, where, quantity=quantity, start=span.start, end=span.end)
+    """Every number of a quantity that the devices say they observed in a time, as it is on the wire.
+
+    What would have been late, and the run ended before, was never sent.
+    """
+    where = "quantity = :quantity AND observed_at >= :start AND observed_at < :end AND leaves < :over"
+    asked = {"start": span.start, "end": span.end, "over": record.span().end}
+    found = record.rows(Reading, where, quantity=quantity, **asked)
     places = DECIMALS[quantity]
-    return [
-        Reading(
-            device=row.device,
-            time=row.time,
-            quantity=quantity,
-            observed_at=row.observed_at,
-            true=row.true,
-            reported=round(row.reported, places),
-        )
-        for row in found
-    ]
+    return [msgspec.structs.replace(row, reported=round(row.reported, places)) for row in found]
 
 
 class Sent:
@@ -55,12 +50,14 @@ class Sent:
         return {(_level(topic, 2), payload.partition(b"|")[0].decode()): at for topic, payload, at in rows}
 
     def sightings(self, span: Span) -> Sightings:
-        """Each report of a receiver: when, which, and the addresses in it."""
+        """Each report of a receiver: when, which, and the addresses in it; one that was sent twice, once."""
+        told: set[tuple[float, str]] = set()
         for topic, payload in self._messages(PEOPLE_FLOW):
             gateway, *packets = orjson.loads(payload)
-            at = seconds(gateway["timestamp"])
-            if span.start <= at < span.end:
-                yield at, _level(topic, 2), [packet["mac"] for packet in packets]
+            report = seconds(gateway["timestamp"]), _level(topic, 2)
+            if span.start <= report[0] < span.end and report not in told:
+                told.add(report)
+                yield *report, [packet["mac"] for packet in packets]
 
     def fixes(self, span: Span) -> dict[str, list[Fix]]:
         """Each bike's fixes by time."""

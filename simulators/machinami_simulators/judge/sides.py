@@ -7,15 +7,15 @@ from typing import Any, TypeAlias
 import msgspec
 from shapely.geometry import shape
 
-from machinami_simulators import city, plan
 from machinami_simulators.judge.derive import Fix, Place, Series
-from machinami_simulators.judge.platform import Observation, Platform
+from machinami_simulators.judge.equipment import Equipment
+from machinami_simulators.judge.platform import Platform, urn
+from machinami_simulators.judge.readings import Readings
 from machinami_simulators.judge.sent import Sent
-from machinami_simulators.truth import Reading
 from machinami_simulators.truth_record import Span
 
 Progress: TypeAlias = Callable[[Sequence[str], str], Iterable[str]]
-Answers: TypeAlias = Mapping[str, Mapping[str, Sequence[Observation]]]  # quantity → device → history
+Numbers: TypeAlias = Mapping[str, Mapping[str, Series]]  # quantity → device → series
 _LEVELS = ("standbyLevel", "cautionLevel", "evacuationJudgementLevel", "dangerLevel")
 _Seen = tuple[float, str, list[str]]
 
@@ -25,69 +25,65 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         levels: gauge → series. thresholds: gauge → its four, None where not set.
-        reports: receiver → series of counts. place: receiver → place.
-        seen: reports with their addresses. fixes: bike → fixes. ports: port → where it is.
+        reports: receiver → series of addresses heard. counts: camera → series of people who came.
+        place: receiver or camera → place.
+        seen: reports with their addresses, to be read once. fixes: bike → fixes. ports: port → where it is.
     """
 
     levels: Mapping[str, Series]
     thresholds: Mapping[str, Sequence[float | None]]
     reports: Mapping[str, Series]
+    counts: Mapping[str, Series]
     place: Mapping[str, str]
     seen: Iterable[_Seen]
     fixes: Mapping[str, Sequence[Fix]]
     ports: Mapping[str, Place]
 
 
-def devices_side(messages: Sent, found: Mapping[str, Sequence[Reading]], span: Span, hours: Span) -> Side:
-    """What the devices of Namiki sent; thresholds and places are those of the city's plan."""
-    drawn = city.build(plan.namiki())
+def devices_side(
+    messages: Sent, measured: Sequence[Readings], has: Equipment, span: Span, hours: Span
+) -> Side:
+    """What the devices sent; thresholds and places are those of the city's plan."""
+    numbers = _numbers((each.kind.quantity, each.series_sent()) for each in measured)
     return Side(
-        levels=_series(found["level"]),
-        thresholds={gauge.id: gauge.levels for gauge in drawn.gauges},
-        reports=_series(found["people"]),
-        place={receiver.id: receiver.place.id for receiver in drawn.receivers},
+        levels=numbers["level"],
+        thresholds={**has.gauges, **has.underpasses},
+        reports=numbers["people"],
+        counts=numbers["entered"],
+        place={**has.receivers, **has.cameras},
         seen=messages.sightings(hours),
         fixes=messages.fixes(span),
-        ports={port.id: _turned(drawn.projection.place(port.at)) for port in drawn.ports},
+        ports=has.ports,
     )
 
 
-def _series(rows: Iterable[Reading]) -> dict[str, Series]:
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for row in rows:
-        found[row.device].append((row.observed_at, row.reported))
-    return {device: sorted(series) for device, series in found.items()}
-
-
 def platform_side(
-    platform: Platform,
-    answers: Answers,
-    span: Span,
-    hours: Span,
-    progress: Progress,
+    platform: Platform, measured: Sequence[Readings], span: Span, hours: Span, progress: Progress
 ) -> Side:
     """What the platform answers; thresholds and places are those of its own entities."""
+    numbers = _numbers((each.kind.quantity, each.series_answered()) for each in measured)
     gauges = {_name(entity): entity for entity in platform.entities("FloodMonitoring")}
     ports = {_name(entity): entity for entity in platform.entities("BikeHireDockingStation")}
-    receivers = {_name(entity): entity for entity in platform.entities("CrowdFlowObserved")}
+    watching = [*platform.entities("CrowdFlowObserved"), *platform.entities("ItemFlowObserved")]
     bikes = [_name(entity) for entity in platform.entities("Vehicle") if _of_namiki(entity)]
     return Side(
-        levels=_numbers(answers["level"]),
+        levels=numbers["level"],
         thresholds={name: [entity.get(level) for level in _LEVELS] for name, entity in gauges.items()},
-        reports=_numbers(answers["people"]),
-        place={name: _place(entity) for name, entity in receivers.items() if "refPointOfInterest" in entity},
-        seen=_seen(platform, progress(sorted(answers["people"]), "detections"), hours),
+        reports=numbers["people"],
+        counts=numbers["entered"],
+        place={_name(each): _place(each) for each in watching if "refPointOfInterest" in each},
+        seen=_seen(platform, progress(sorted(numbers["people"]), "detections"), hours),
         fixes={bike: _fixes(platform, bike, span) for bike in progress(bikes, "bikes")},
         ports={name: _lies(entity) for name, entity in ports.items() if "location" in entity},
     )
 
 
-def _numbers(answers: Mapping[str, Sequence[Observation]]) -> dict[str, Series]:
-    return {
-        device: sorted((one.at, float(one.value)) for one in observed)
-        for device, observed in answers.items()
-        if observed
-    }
+def _numbers(parts: Iterable[tuple[str, Mapping[str, Series]]]) -> Numbers:
+    """Quantity → series of all devices that measure it, of whichever kind they are."""
+    found: dict[str, dict[str, Series]] = defaultdict(dict)
+    for quantity, series in parts:
+        found[quantity] |= series
+    return found
 
 
 def _name(entity: dict[str, Any]) -> str:
@@ -99,7 +95,7 @@ def _of_namiki(entity: dict[str, Any]) -> bool:
 
 
 def _place(entity: dict[str, Any]) -> str:
-    return str(entity["refPointOfInterest"]).rpartition(":")[2].removeprefix("place-")
+    return str(entity["refPointOfInterest"]).rpartition(":")[2].replace("place-", "", 1)
 
 
 def _lies(entity: dict[str, Any]) -> Place:
@@ -120,13 +116,3 @@ def _fixes(platform: Platform, bike: str, span: Span) -> list[Fix]:
         Fix(at, (place["coordinates"][0], place["coordinates"][1]), speeds.get(at, 0) > 0)
         for at, place in sorted(places.items())
     ]
-
-
-def urn(kind: str, device: str) -> str:
-    """The platform's name of a device of Namiki."""
-    return f"urn:ngsi-ld:{kind}:namiki:{device}"
-
-
-def _turned(place: tuple[float, ...]) -> Place:
-    """(latitude, longitude) as (longitude, latitude)."""
-    return place[1], place[0]

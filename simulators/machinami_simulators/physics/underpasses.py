@@ -5,6 +5,7 @@ rain); what falls above it collects in the hollow, to which thirty times its own
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from machinami_simulators.city import City
 from machinami_simulators.geometry import Floats
@@ -33,8 +34,14 @@ class Underpasses:
         self._catchment = (catchment + len(order) * islands).reshape(-1)
         self._weather, self._truth = weather, truth
         self._pumps = np.tile([underpass.pumps for underpass in city.plan.underpass], scale.islands) * _PUMPS
+        self._before: Floats = np.zeros(len(self.names))  # depth a minute ago
         self.depth: Floats = np.zeros(len(self.names))
         self.time = rivers.time
+
+    def depths(self, at: Floats, which: NDArray[np.intp]) -> Floats:
+        """Depth in each of these underpasses at these times of the last minute."""
+        share = np.clip((at - self.time) / MINUTE + 1, 0.0, 1.0)
+        return self._before[which] + share * (self.depth - self._before)[which]
 
     def advance(self, now: float) -> None:
         """Let time pass until it is at least `now`, and write down where water stands."""
@@ -42,7 +49,7 @@ class Underpasses:
             self.time += MINUTE
             rain = self._weather.rain(self.time)[self._catchment]
             rise = (_RUNOFF * rain - self._pumps) * _GATHERS / 1000 * MINUTE / 3600
-            self.depth = np.clip(self.depth + rise, 0.0, _FULL)
+            self._before, self.depth = self.depth, np.clip(self.depth + rise, 0.0, _FULL)
             wet = np.flatnonzero(self.depth > 0)
             if wet.size:
                 names = [self.names[index] for index in wet.tolist()]

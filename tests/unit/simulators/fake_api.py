@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import httpx
 from machinami_simulators import city, plan
-from machinami_simulators.judge.platform import seconds
-from machinami_simulators.judge.sides import urn
+from machinami_simulators.judge.platform import seconds, urn
+from machinami_simulators.masters import UNDERPASS_LEVELS
 
 PART = 500  # instances in one answer
 
@@ -82,12 +82,16 @@ class FakeApi:
 
     def _add_masters(self, drawn) -> None:
         levels = "standbyLevel", "cautionLevel", "evacuationJudgementLevel", "dangerLevel"
-        for each in drawn.gauges:
-            known = {name: level for name, level in zip(levels, each.levels, strict=True) if level}
-            self.entities.get(urn("FloodMonitoring", each.id), {}).update(known)
-        for each in drawn.receivers:
-            place = f"urn:ngsi-ld:PointOfInterest:namiki:place-{each.place.id}"
-            self.entities.get(urn("CrowdFlowObserved", each.id), {})["refPointOfInterest"] = place
+        thresholds = {each.id: each.levels for each in drawn.gauges}
+        thresholds |= {each.id: UNDERPASS_LEVELS for each in drawn.plan.underpass}
+        for gauge, its_levels in thresholds.items():
+            known = {name: level for name, level in zip(levels, its_levels, strict=True) if level}
+            self.entities.get(urn("FloodMonitoring", gauge), {}).update(known)
+        watching = {"CrowdFlowObserved": drawn.receivers, "ItemFlowObserved": drawn.cameras}
+        for kind, devices in watching.items():
+            for each in devices:
+                place = f"urn:ngsi-ld:PointOfInterest:namiki:place-{each.place.id}"
+                self.entities.get(urn(kind, each.id), {})["refPointOfInterest"] = place
         for each in drawn.ports:
             lat, lon = drawn.projection.place(each.at)
             at = {"type": "Point", "coordinates": [lon, lat]}
