@@ -34,10 +34,10 @@ def test_hosted_contexts(client: httpx.Client) -> None:
     path = added.headers["Location"].removeprefix("/ngsi-ld/v1")
     assert client.get(path).json() == TERMS
     details = client.get(path, params={"details": "true"}).json()
-    assert (details["kind"], details["numberOfHits"]) == ("Hosted", 0)
+    assert (details["kind"], details["numberOfHits"]) == ("Hosted", 1)
     assert details.keys() >= {"URL", "localId", "createdAt"}
     assert client.get("/jsonldContexts").json() == [details["URL"]]
-    assert client.get(path, params={"details": "true"}).json()["numberOfHits"] == 1
+    assert client.get(path, params={"details": "true"}).json()["numberOfHits"] == 2
     assert client.get("/jsonldContexts", params={"kind": "Cached"}).json() == []
     entity = {"id": GAUGE, "type": "T", "level": 1}
     link = {
@@ -49,9 +49,35 @@ def test_hosted_contexts(client: httpx.Client) -> None:
     )
     assert "https://example.org/level" in client.get(f"/entities/{GAUGE}").json()
     assert client.delete(path, params={"reload": "true"}).status_code == 400
+    assert client.delete(path, params={"reload": "maybe"}).json()["type"].endswith("BadRequestData")
     assert client.delete(path).status_code == 204
+    assert client.delete(path, params={"reload": "true"}).status_code == 400
     assert client.get(path).status_code == 404
     assert client.delete(path).status_code == 404
+
+
+def test_a_list_and_a_subscription_are_no_use_of_a_context(client: httpx.Client) -> None:
+    subscription = {
+        "id": "urn:ngsi-ld:Subscription:1",
+        "type": "Subscription",
+        "entities": [{"type": "T"}],
+        "notification": {"endpoint": {"uri": "http://127.0.0.1:1/"}},
+        **TERMS,
+    }
+    assert client.post("/subscriptions", json=subscription, headers=JSON_LD).status_code == 201
+    for _ in range(2):
+        listed = client.get("/jsonldContexts", params={"details": "true", "kind": "ImplicitlyCreated"}).json()
+        assert [each["numberOfHits"] for each in listed] == [0]
+    entity = {"id": GAUGE, "type": "T", "@context": listed[0]["URL"]}
+    assert client.post("/entities", json=entity, headers=JSON_LD).status_code == 201
+    path = f"/jsonldContexts/{listed[0]['localId']}"
+    assert client.get(path, params={"details": "true"}).json()["numberOfHits"] == 1
+
+
+@pytest.mark.parametrize("query", [{"kind": "other"}, {"details": "other"}, {"details": "true", "kind": "x"}])
+def test_what_is_no_filter_of_contexts(client: httpx.Client, query: dict[str, str]) -> None:
+    answer = client.get("/jsonldContexts", params=query)
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, "BadRequestData")
 
 
 @pytest.mark.parametrize("body", [{}, [], {"@context": 5}, {"@context": {"a": 5}}])

@@ -67,8 +67,10 @@ def list_contexts(call: Call) -> Response:
 def serve_context(call: Call) -> Response:
     """Serve @context."""
     stored = call.services.contexts.serve(call.path["contextId"])
+    details = _details(call, stored)
+    call.services.contexts.count(stored.url)
     if call.arguments.flag("details"):
-        return _json(_details(call, stored))
+        return _json(details)
     if stored.kind is ContextKind.CACHED:
         raise NotServed(
             "a cached @context is not served",

@@ -185,11 +185,17 @@ class Arguments(dict[str, str]):
         return self.one_of(name, {"true": True, "false": False}, False)
 
     def one_of(self, name: str, choices: Mapping[str, Any], default: Any) -> Any:
-        """What one of these words stands for."""
+        """What one of these words stands for.
+
+        Raises:
+            InvalidRequest: it is none of them, and a representation is asked for (clause 6.3.20).
+            BadRequestData: it is none of them.
+        """
         if name not in self:
             return default
         if self[name] not in choices:
-            raise InvalidRequest(
+            refused = InvalidRequest if name in ("format", "options") else BadRequestData
+            raise refused(
                 f"{name} cannot be {self[name]}",
                 field=name,
                 value=self[name],

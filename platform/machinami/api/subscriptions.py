@@ -114,7 +114,8 @@ def _sys_attrs(call: Call) -> bool:
 def _notification_context(call: Call, stored: dict[str, Any]) -> Any:
     """The @context for notifications: jsonldContext, else that of the request (clause 5.2.12)."""
     source = stored.get("jsonldContext", _source(call))
-    call.services.contexts.resolve(source)
+    if source is not None:
+        call.services.contexts.build(source)  # no use of it yet: each notification is one
     return source
 
 

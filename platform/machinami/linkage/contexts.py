@@ -75,13 +75,18 @@ class Contexts:
         """
         if source is None:
             return CORE
+        built = self.build(source)
+        for url in _addresses(source):
+            self.count(url)
+        return built
+
+    def build(self, source: Source) -> Context:
+        """The @context for what will be used later, as `resolve` gives it: no use is counted."""
         key = _key(source)
         built, until = self._built.get(key, (None, 0.0))
         if built is None or time.monotonic() > until:
             built = build_context(source, self.load)
             self._remember(key, built)
-        for url in _addresses(source):
-            self._count(url)
         return built
 
     def load(self, url: str) -> dict[str, Any]:
@@ -98,11 +103,14 @@ class Contexts:
         return stored.document if stored else self._fetched(url)
 
     def usage(self, url: str) -> Usage:
-        """How often a stored @context was found until now; asking finds it once more."""
+        """How often a stored @context was found until now."""
+        return msgspec.structs.replace(self._usage(url))
+
+    def count(self, url: str) -> None:
+        """One more use of a @context."""
         known = self._usage(url)
-        answer = msgspec.structs.replace(known)
-        self._count(url)
-        return answer
+        known.hits += 1
+        known.last = datetime.now(UTC)
 
     def linkable(self, context: Context) -> str:
         """An address for a Link header; a @context out of a body is stored to have one (clause 5.13.1)."""
@@ -158,13 +166,9 @@ class Contexts:
         Raises:
             NotFound: it is not stored here.
         """
-        if built_in := self._built_in(url):
-            return built_in
-        with reading(self._engine) as connection:
-            stored = queries_context.fetch_context(connection, _local(url))
-        if stored is None:
-            raise NotFound(f"no @context {url} is stored here", field="contextId", value=url)
-        return stored
+        if stored := self._find(url):
+            return stored
+        raise NotFound(f"no @context {url} is stored here", field="contextId", value=url)
 
     def delete(self, url: str) -> None:
         """Delete @context, clause 5.13.5; a pinned one comes back when it is used.
@@ -184,17 +188,27 @@ class Contexts:
         """Delete and Reload @context, clause 5.13.5.4: fetch it again and replace it.
 
         Raises:
-            NotFound: it is not stored here.
-            BadRequestData: it was not fetched, so it cannot be fetched again.
+            BadRequestData: it was not fetched, so it cannot be fetched again; an unknown one was not either.
             ContextUnavailable: it cannot be fetched now; the stored one stays.
         """
-        stored = self.serve(url)
-        if stored.kind is not ContextKind.CACHED:
-            raise BadRequestData("only a cached @context can be reloaded", field="reload", value=url)
+        stored = self._find(url)
+        if stored is None or stored.kind is not ContextKind.CACHED:
+            raise BadRequestData(
+                f"{url} is no cached @context, which alone can be reloaded",
+                field="reload",
+                value=url,
+                cure="GET /jsonldContexts?kind=Cached lists those",
+            )
         if not self._built_in(url):
             self._failed.pop(url, None)
             self._fetched(url)
         self._forget(url)
+
+    def _find(self, url: str) -> StoredContext | None:
+        if built_in := self._built_in(url):
+            return built_in
+        with reading(self._engine) as connection:
+            return queries_context.fetch_context(connection, _local(url))
 
     def _built_in(self, url: str) -> StoredContext | None:
         """A Core @context or a pinned one: copies that are never served (kind Cached)."""
@@ -238,11 +252,6 @@ class Contexts:
 
     def _usage(self, url: str) -> Usage:
         return self._used.setdefault(_local(url), Usage(since=datetime.now(UTC)))
-
-    def _count(self, url: str) -> None:
-        known = self._usage(url)
-        known.hits += 1
-        known.last = datetime.now(UTC)
 
 
 def _check(url: str, document: dict[str, Any]) -> None:
