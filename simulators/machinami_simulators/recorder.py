@@ -70,7 +70,8 @@ def record(
     except (OSError, ValueError) as error:
         raise BrokerUnreachable(
             f"no MQTT broker answers at {source.host}:{source.port} ({error})",
-            "Name another with --mqtt-host and --mqtt-port; --tls if it wants encryption",
+            "Name another with --mqtt-host and --mqtt-port; --tls if it wants encryption, --ca if its"
+            " certificate is signed by an authority of its own",
         ) from error
     client.loop_start()
     try:

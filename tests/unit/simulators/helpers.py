@@ -17,16 +17,21 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 
 class Broker:
-    """A nats-server with an MQTT listener, which a test may kill and start again."""
+    """A nats-server with an MQTT listener, which a test may kill and start again.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        mqtt: more settings of the listener. more: and of the server.
+    """
+
+    def __init__(self, folder: Path, *, mqtt: str = "", more: str = "") -> None:
         self.port = _free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._config = folder / "nats.conf"
         self._config.write_text(
             f'listen: "127.0.0.1:{_free_port()}"\nserver_name: test\n'
-            f'jetstream {{ store_dir: "{folder}/store" }}\nmqtt {{ listen: "127.0.0.1:{self.port}" }}\n'
+            f'jetstream {{ store_dir: "{folder}/store" }}\n{more}\n'
+            f'mqtt {{ listen: "127.0.0.1:{self.port}"\n{mqtt} }}\n'
         )
 
     def start(self) -> None:

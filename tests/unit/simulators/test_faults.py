@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import datetime
 
 import pytest
+from machinami_simulators.cli import _dial
 from machinami_simulators.devices.faults import KINDS
 from machinami_simulators.errors import InvalidOption
 from machinami_simulators.scenario import Fault, Seconds, find_scenario
@@ -131,6 +132,20 @@ def test_sensor_decay_has_every_kind_of_fault_and_the_truth_of_each(namiki):
     World(namiki, scenario, start=START, seed=1, truth=truth)
     assert {fault.kind for fault in scenario.faults} == set(KINDS)
     assert {row.kind for row in truth.of(TruthOfFault)} == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_dial_is_written_to_the_truth_with_what_it_does(namiki, kind):
+    truth = Remembered()
+    dial = _dial(f"{kind}=1")
+    world = World(namiki, find_scenario("ordinary-day"), start=START, seed=1, dials=[dial], truth=truth)
+    faults = truth.of(TruthOfFault)
+    able = [each.group for each in world.sensors if each.group.values or not KINDS[kind].numbers]
+    assert {fault.device for fault in faults} == {name for group in able for name in group.names}
+    assert {fault.kind for fault in faults} == {kind}
+    assert {json.loads(fault.parameters)["chance"] for fault in faults} == {KINDS[kind].chance}
+    amounts = {json.loads(fault.parameters)["amount"] for fault in faults}
+    assert all(amounts) if KINDS[kind].amount else amounts == {0}
 
 
 def test_a_fault_that_no_device_can_have_is_named(namiki):
