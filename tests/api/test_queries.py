@@ -185,7 +185,7 @@ def test_terms_of_a_posted_query_come_from_its_context(city: httpx.Client) -> No
         ({"type": "Query", "geoQ": {"georel": "near"}}, 400),
         ({"type": "Query", "attrs": []}, 400),
         ({"type": "Query", "nothing": 1}, 400),
-        ({"type": "Query", "q": "a", "entityMap": True}, 501),
+        ({"type": "Query", "q": "a", "entityMap": "yes"}, 400),
     ],
 )
 def test_posted_queries_that_are_refused(client: httpx.Client, query: object, status: int) -> None:

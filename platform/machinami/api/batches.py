@@ -11,7 +11,6 @@ from machinami.api.answers import ENTITY_MEDIA, batch_result, no_content, read_p
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.entities import entities_answer
-from machinami.api.finding import find_entities
 from machinami.api.forms import read_form, read_options
 from machinami.api.linked import check_depth, read_join
 from machinami.api.negotiation import JSON
@@ -90,8 +89,7 @@ def delete_entities(call: Call) -> Response:
     "POST",
     "/entityOperations/query",
     clause="5.7.2, 6.23.3.1",
-    parameters=(*parameters.PAGE, *parameters.REPRESENTATION, *parameters.LINKED, "local", "splitEntities"),
-    pending=parameters.MAPPED,
+    parameters=parameters.QUERY_BY_POST,
     offered=ENTITY_MEDIA,
     answers={200: "The matching entities, a page of them, ordered by id"},
 )
@@ -101,7 +99,7 @@ def query_entities_by_post(call: Call) -> Response:
     form, page = read_form(call), read_page(call)
     check_depth(read_join(call.arguments), form)
     selection = read_selection(call, form.needed, selectors)
-    return entities_answer(call, form, find_entities(call, selection, page), page)
+    return entities_answer(call, form, selection, page)
 
 
 @resource.endpoint(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from msgspec.structs import replace
@@ -15,9 +16,14 @@ from machinami.api.services import Services
 from machinami.api.shapes import as_array, as_object, is_source
 from machinami.errors import BadRequestData, InvalidRequest, MachinamiError
 from machinami.federation.received import Remote
+from machinami.linkage import entity_maps
+from machinami.linkage.entity_maps import EntityMap
 from machinami.model import Change, Outcome
 from machinami.ngsild.context import Context, Source
 from machinami.ngsild.terms import check_uri
+
+ENTITY_MAP = "NGSILD-EntityMap"
+"""Header that says where an EntityMap is."""
 
 MAX_BATCH = 10_000
 """Members that a batch operation may have."""
@@ -62,6 +68,15 @@ class Call:
         return Call(
             self.services, self._request, self.arguments, offered=self._offered, body=body, media=self.media
         )
+
+    @cached_property
+    def entity_map(self) -> EntityMap | None:
+        """The EntityMap that the request names; None where it names none, or that has expired (5.5.14)."""
+        place = self.headers.get(ENTITY_MAP)
+        if not place:
+            return None
+        identifier = unquote(place.rpartition("/entityMaps/")[2])
+        return entity_maps.find(self.services.engine, self.tenant, identifier)
 
     @property
     def method(self) -> str:

@@ -102,9 +102,12 @@ def _wanted(form: Form, selectors: Sequence[EntitySelector]) -> Wanted:
 
 
 def _plan(call: Call, origin: Origin, question: Question) -> list[Asked]:
-    registrations = call.services.sources.registrations(call.tenant, origin.via)
+    known = call.services.sources.registrations(call.tenant, origin.via)
+    if call.entity_map is not None:  # it alone says who has something (clause 5.7.2.4)
+        named = {name for each in call.entity_map.sources.values() for name in each}
+        known = [registration for registration in known if registration.id in named]
     csf = parse_q(call.arguments["csf"], call.context) if "csf" in call.arguments else None
-    return plan((each for each in registrations if meets(csf, each)), origin, question)
+    return plan((each for each in known if meets(csf, each)), origin, question)
 
 
 def _given(call: Call, names: Sequence[str]) -> dict[str, str]:

@@ -131,6 +131,8 @@ _BATCH = "/ngsi-ld/v1/entityOperations"
 STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("GET", _ENTITY): _reading(plan_retrieval),
     ("GET", _ENTITIES): _reading(plan_query),
+    ("GET", "/ngsi-ld/v1/entityMaps"): _reading(plan_query),
+    ("POST", "/ngsi-ld/v1/entityMaps"): _reading(plan_query_by_post),
     ("POST", f"{_BATCH}/query"): _reading(plan_query_by_post),
     ("POST", _ENTITIES): _writing(partial(plan_write, "createEntity")),
     ("PATCH", _ENTITY): _writing(partial(plan_write, "mergeEntity")),

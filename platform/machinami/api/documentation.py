@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from machinami.api.call import ENTITY_MAP
 from machinami.api.endpoint import Endpoint
 from machinami.api.parameters import PARAMETERS, Parameter
 from machinami.api.problems import MEDIA_TYPE
@@ -14,7 +15,9 @@ The city's data over NGSI-LD (ETSI GS CIM 009 version 1.8.1). Each operation nam
 standard has and this server has not yet answers 501; a parameter that nobody knows answers 400. Every error
 has one shape: problem details with the members *field*, *value* and *cure*.
 """
+_ALWAYS = ("NGSILD-Tenant", "Link")
 _HEADERS = {
+    ENTITY_MAP: "EntityMap that an earlier request has made (clause 5.5.14)",
     "NGSILD-Tenant": "Name of the tenant (clause 6.3.14); Fiware-Service is taken too",
     "Link": 'Address of the @context (clause 6.3.5): <…>; rel="http://www.w3.org/ns/json-ld#context"',
 }
@@ -102,7 +105,8 @@ def _meaning(parameter: Parameter) -> str:
 
 
 def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
-    names: Sequence[str] = tuple(_HEADERS) if endpoint.clause and endpoint.function else ()
+    mapped = [ENTITY_MAP] if "entityMap" in endpoint.parameters else []
+    names: Sequence[str] = (*_ALWAYS, *mapped) if endpoint.clause and endpoint.function else ()
     return [
         {"name": name, "in": "header", "description": _HEADERS[name], "schema": {"type": "string"}}
         for name in names

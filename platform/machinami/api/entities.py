@@ -18,6 +18,7 @@ from machinami.api.endpoint import Resource
 from machinami.api.finding import find_entities, find_entity
 from machinami.api.forms import Form, nothing_left, read_form
 from machinami.api.linked import check_depth, joined, read_join
+from machinami.api.mapped import find_mapped, is_wanted, map_entities, map_entity
 from machinami.api.negotiation import GEO_JSON
 from machinami.api.purging import narrow_purge, read_projection
 from machinami.api.selections import read_selection
@@ -25,7 +26,7 @@ from machinami.api.writing import entity_change, merge_change
 from machinami.errors import BadRequestData
 from machinami.linkage import read
 from machinami.linkage.purging import purge
-from machinami.linkage.read import Found, Page
+from machinami.linkage.read import Page, Selection
 from machinami.linkage.types import has_types, parse_types
 from machinami.model import Change, Entity, Operation
 
@@ -51,24 +52,30 @@ def create_entity(call: Call) -> Response:
     "/entities",
     clause="5.7.2, 6.4.3.2",
     parameters=parameters.QUERY_ENTITIES,
-    pending=parameters.QUERY_ENTITIES_PENDING,
     offered=ENTITY_MEDIA,
-    answers={200: "The matching entities, a page of them, ordered by id"},
+    answers={200: "The matching entities, a page of them, ordered by id", 201: "So, and a new EntityMap"},
 )
 def query_entities(call: Call) -> Response:
     """Query Entities."""
     form, page = read_form(call), read_page(call)
     check_depth(read_join(call.arguments), form)
-    found = find_entities(call, read_selection(call, form.needed), page)
-    return entities_answer(call, form, found, page)
+    return entities_answer(call, form, read_selection(call, form.needed), page)
 
 
-def entities_answer(call: Call, form: Form, found: Found, page: Page) -> Response:
-    """A page of entities in the form asked for."""
+def entities_answer(call: Call, form: Form, selection: Selection, page: Page) -> Response:
+    """A page of the entities of a selection, or of an EntityMap of it, in the form asked for."""
+    mapped = map_entities(call, selection) if is_wanted(call) else None
+    found = (
+        find_mapped(call, selection, page, mapped.item) if mapped else find_entities(call, selection, page)
+    )
     headers = page_headers(call, page, more=found.more, total=found.total)
     if call.accept == GEO_JSON:
-        return respond(call, form.collection(found.entities), headers=headers)
-    return respond(call, joined(call, form, found.entities, read_join(call.arguments)), headers=headers)
+        answer = form.collection(found.entities)
+    else:
+        answer = joined(call, form, found.entities, read_join(call.arguments))
+    if mapped is None:
+        return respond(call, answer, headers=headers)
+    return respond(call, answer, headers={**headers, **mapped.headers}, status=mapped.status)
 
 
 @resource.endpoint(
@@ -76,7 +83,6 @@ def entities_answer(call: Call, form: Form, found: Found, page: Page) -> Respons
     "/entities/{entityId:path}",
     clause="5.7.1, 6.5.3.1",
     parameters=parameters.RETRIEVE_ENTITY,
-    pending=parameters.RETRIEVE_ENTITY_PENDING,
     offered=ENTITY_MEDIA,
     answers={200: "The entity", 404: "No such entity"},
 )
@@ -86,12 +92,13 @@ def retrieve_entity(call: Call) -> Response:
     check_depth(join, form)
     if form.needed and entity.attributes.keys().isdisjoint(form.needed):
         raise nothing_left(entity.id)
-    if call.accept == GEO_JSON:
-        return respond(call, form.feature(entity))
-    answers = joined(call, form, [entity], join)
-    if not answers[0]:
+    answers = [] if call.accept == GEO_JSON else joined(call, form, [entity], join)
+    if answers and not answers[0]:
         raise nothing_left(entity.id)
-    return respond(call, answers if join.how == "flat" else answers[0])
+    headers = map_entity(call, entity.id).headers if is_wanted(call) else {}
+    if call.accept == GEO_JSON:
+        return respond(call, form.feature(entity), headers=headers)
+    return respond(call, answers if join.how == "flat" else answers[0], headers=headers)
 
 
 @resource.endpoint(

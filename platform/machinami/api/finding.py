@@ -22,8 +22,9 @@ def find_entities(call: Call, selection: Selection, page: Page) -> Found:
     """A page of those that are selected."""
     if call.remote is None:
         return read.query_entities(call.services.engine, call.tenant, selection, page)
+    remote = call.remote.among(selection.among) if selection.among else call.remote
     split = is_split(call)
-    return reading.query(call.services.engine, call.tenant, selection, page, call.remote, split=split)
+    return reading.query(call.services.engine, call.tenant, selection, page, remote, split=split)
 
 
 def is_split(call: Call) -> bool:

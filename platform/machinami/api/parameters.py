@@ -147,19 +147,20 @@ ORDER = ("orderBy", "orderFrom", "orderGeometry", "collation")
 COERCION = ("expandValues", "jsonKeys")
 AGGREGATION = ("aggrMethods", "aggrPeriodDuration")
 
-RETRIEVE_ENTITY = (*PROJECTION, *REPRESENTATION, *LINKED, "local", "type")
-RETRIEVE_ENTITY_PENDING = MAPPED
+RETRIEVE_ENTITY = (*PROJECTION, *REPRESENTATION, *LINKED, *MAPPED, "local", "type")
 FILTER = ("q", "csf", "scopeQ", *COERCION, *GEO_QUERY)
 PURGE = ("type", "id", "idPattern", "attrs", *FILTER, "drop", "keep", "local")
 QUERY_ENTITIES = (
-    "type", "id", "idPattern", *FILTER, *PROJECTION, *PAGE, *REPRESENTATION, *ORDER, *LINKED,
+    "type", "id", "idPattern", *FILTER, *PROJECTION, *PAGE, *REPRESENTATION, *ORDER, *LINKED, *MAPPED,
     "local", "splitEntities",
 )  # fmt: skip
-QUERY_ENTITIES_PENDING = MAPPED
-RETRIEVE_TEMPORAL = (*TEMPORAL, *AGGREGATION, *PROJECTION, "options", "format", "lang", "local")
-RETRIEVE_TEMPORAL_PENDING = MAPPED
+QUERY_BY_POST = (*PAGE, *REPRESENTATION, *LINKED, *MAPPED, "local", "splitEntities")
+RETRIEVE_TEMPORAL = (
+    *TEMPORAL, *AGGREGATION, *PROJECTION, *MAPPED, "options", "format", "lang", "local",
+)  # fmt: skip
 QUERY_TEMPORAL = ("type", "id", "idPattern", *FILTER, *RETRIEVE_TEMPORAL, *PAGE, *ORDER)
-QUERY_TEMPORAL_PENDING = (*MAPPED, "splitEntities")
+QUERY_TEMPORAL_PENDING = ("splitEntities",)
+QUERY_TEMPORAL_BY_POST = (*PAGE, *MAPPED, "options", "format", "lang", "local")
 
 
 class Arguments(dict[str, str]):

@@ -9,7 +9,7 @@ from machinami.api.call import Call
 from machinami.api.linked import read_join
 from machinami.api.parameters import Arguments
 from machinami.api.shapes import as_array, as_object, is_texts
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import BadRequestData
 from machinami.linkage.read import EntitySelector, Selection
 from machinami.linkage.types import EVERY_TYPE, parse_scopes, parse_types
 from machinami.ngsild.context import Context
@@ -21,7 +21,7 @@ from machinami.ngsild.terms import SYSTEM_MEMBERS, check_uri
 _CONDITIONS = ("type", "attrs", "q", "georel", "scopeQ", "local", "drop", "keep")
 _GEO = ("georel", "geometry", "coordinates")
 _LISTS = ("attrs", "pick", "omit", "datasetId", "expandValues", "jsonKeys", "containedBy")
-_TEXTS = ("q", "lang", "scopeQ", "csf", "join")
+_TEXTS = ("q", "lang", "scopeQ", "csf", "join", "entityMapLifetime")
 _ORDER = {
     "orderBy": "orderBy",
     "orderFrom": "orderFrom",
@@ -29,8 +29,7 @@ _ORDER = {
     "collation": "collation",
 }
 _TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
-_FLAGS = ("splitEntities",)
-_PENDING = ("entityMap", "entityMapLifetime")
+_FLAGS = ("splitEntities", "entityMap")
 
 
 def read_selection(
@@ -84,17 +83,12 @@ def read_query(call: Call, document: Mapping[str, Any]) -> list[EntitySelector]:
 
     Raises:
         BadRequestData: it is no Query.
-        NotSupported: a member that is not implemented yet.
     """
     if document.get("type") != "Query":
         raise BadRequestData(
             "not a Query", field="type", value=document.get("type"), cure='Add "type": "Query"'
         )
     for name, value in document.items():
-        if name in _PENDING:
-            raise NotSupported(
-                f"{name} in a Query is not implemented yet", field=name, cure=f"Leave out {name}"
-            )
         if name not in ("type", "entities"):
             call.arguments.update(_argument(name, value))
     return read_selectors(document["entities"], call.context) if "entities" in document else []

@@ -1,8 +1,11 @@
 """Resources temporal/entities/ and temporal/entities/{entityId} (clauses 6.18 and 6.19)."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from machinami.api import parameters
@@ -10,10 +13,13 @@ from machinami.api.answers import page_headers, read_page, respond
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.forms import Form, nothing_left, read_form
+from machinami.api.mapped import Mapped, is_wanted, map_entity, map_evolutions, walk
 from machinami.api.selections import read_query, read_selection
 from machinami.errors import BadRequestData, InvalidRequest
-from machinami.linkage import read
-from machinami.linkage.read import Aggregated, EntitySelector, History, Most, Span, rendered
+from machinami.linkage import histories
+from machinami.linkage.entity_maps import EntityMap
+from machinami.linkage.histories import Aggregated, FoundHistory, History, Most, Span, rendered
+from machinami.linkage.read import EntitySelector, Page, Selection
 from machinami.model import Attributes, Entity, format_time
 from machinami.ngsild.aggregation import Aggregation, parse_aggregation
 from machinami.ngsild.render import render_temporal
@@ -43,33 +49,91 @@ def query_temporal(call: Call) -> Response:
     return _query(call)
 
 
-def _query(call: Call, selectors: Sequence[EntitySelector] = ()) -> Response:
-    form, query, page = _read_form(call), _read_temporal(call), read_page(call)
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A query over evolutions, read."""
+
+    form: Form
+    query: TemporalQuery
+    selection: Selection
+    datasets: frozenset[str]
+
+
+def _read_query(call: Call, selectors: Sequence[EntitySelector]) -> _Asked:
+    form, query = _read_form(call), _read_temporal(call)
     if query.timerel is None:
         raise BadRequestData(
             "a temporal query is needed",
             field="timerel",
             cure="Give timerel and timeAt, such as timerel=before",
         )
-    selection = read_selection(call, form.needed, selectors)
-    datasets = {"" if name == DEFAULT_INSTANCE else name for name in form.datasets or ()}
-    found = read.query_temporal(
-        call.services.engine, call.tenant, selection, _span(query), _most(call, query), page, datasets
+    return _Asked(
+        form=form,
+        query=query,
+        selection=read_selection(call, form.needed, selectors),
+        datasets=frozenset("" if name == DEFAULT_INSTANCE else name for name in form.datasets or ()),
     )
+
+
+def map_temporal(call: Call, selectors: Sequence[EntitySelector] = ()) -> Mapped:
+    """A new EntityMap of a query over evolutions.
+
+    Raises:
+        BadRequestData: it is none.
+    """
+    return _map(call, _read_query(call, selectors), anew=True)
+
+
+def _map(call: Call, asked: _Asked, *, anew: bool = False) -> Mapped:
+    return map_evolutions(call, asked.selection, partial(_find_ids, call, asked), anew=anew)
+
+
+def _find_ids(call: Call, asked: _Asked, selection: Selection, limit: int) -> list[str]:
+    span, engine = _span(asked.query), call.services.engine
+    return histories.temporal_ids(engine, call.tenant, selection, span, asked.datasets, limit)
+
+
+def _find(call: Call, asked: _Asked, page: Page) -> FoundHistory:
+    span, most = _span(asked.query), _most(call, asked.query)
+    engine, selection = call.services.engine, asked.selection
+    return histories.query_temporal(engine, call.tenant, selection, span, most, page, asked.datasets)
+
+
+def _find_mapped(call: Call, asked: _Asked, page: Page, item: EntityMap) -> FoundHistory:
+    """A page of the evolutions of an EntityMap."""
+
+    def load(ids: Sequence[str]) -> dict[str, str]:
+        some = replace(asked.selection, among=tuple(ids))
+        return {each: each for each in _find_ids(call, asked, some, len(ids))}
+
+    ids, part = walk(call, item, page, load)
+    total = part.total if page.count else None
+    if not ids:
+        return FoundHistory(histories=[], more=part.more, total=total)
+    asked = replace(asked, selection=replace(asked.selection, among=tuple(ids)))
+    return replace(_find(call, asked, Page(limit=len(ids))), more=part.more, total=total)
+
+
+def _query(call: Call, selectors: Sequence[EntitySelector] = ()) -> Response:
+    asked, page = _read_query(call, selectors), read_page(call)
+    form, query = asked.form, asked.query
+    mapped = _map(call, asked) if is_wanted(call) else None
+    found = _find_mapped(call, asked, page, mapped.item) if mapped else _find(call, asked, page)
     headers = page_headers(call, page, more=found.more, total=found.total)
+    if mapped:
+        headers |= mapped.headers
+    status = mapped.status if mapped else 200
     if _shape(call) == _AGGREGATED:
         entities = [history.entity for history in found.histories]
-        return respond(call, _aggregates(call, form, query, entities), headers=headers)
+        return respond(call, _aggregates(call, form, query, entities), headers=headers, status=status)
     evolutions = [_evolution(call, form, query, history) for history in found.histories]
-    return _answer(call, evolutions, found.histories, query, headers)
+    return _answer(call, evolutions, found.histories, query, headers, status)
 
 
 @resource.endpoint(
     "POST",
     "/temporal/entityOperations/query",
     clause="5.7.4, 6.24.3.1",
-    parameters=(*parameters.PAGE, "options", "format", "lang", "local"),
-    pending=parameters.MAPPED,
+    parameters=parameters.QUERY_TEMPORAL_BY_POST,
     answers={200: "Evolutions of the matching entities, a page of them, ordered by id", 206: _ANSWERS[206]},
 )
 def query_temporal_by_post(call: Call) -> Response:
@@ -82,21 +146,21 @@ def query_temporal_by_post(call: Call) -> Response:
     "/temporal/entities/{entityId:path}",
     clause="5.7.3, 6.19.3.1",
     parameters=parameters.RETRIEVE_TEMPORAL,
-    pending=parameters.RETRIEVE_TEMPORAL_PENDING,
     answers={200: "The entity's evolution", **_ANSWERS},
 )
 def retrieve_temporal(call: Call) -> Response:
     """Retrieve Temporal Evolution of an Entity."""
     form, query, entity_id = _read_form(call), _read_temporal(call), call.identifier("entityId")
-    history = read.retrieve_temporal(
+    history = histories.retrieve_temporal(
         call.services.engine, call.tenant, entity_id, _span(query), form.needed, _most(call, query)
     )
+    headers = map_entity(call, entity_id).headers if is_wanted(call) else {}
     if _shape(call) == _AGGREGATED:
-        return respond(call, _aggregates(call, form, query, [history.entity])[0])
+        return respond(call, _aggregates(call, form, query, [history.entity])[0], headers=headers)
     evolution = _evolution(call, form, query, history)
     if not evolution:
         raise nothing_left(entity_id)
-    return _answer(call, evolution, [history], query, {})
+    return _answer(call, evolution, [history], query, headers)
 
 
 def _read_form(call: Call) -> Form:
@@ -166,7 +230,9 @@ def _aggregates(
     """The aggregated temporal representation (clause 4.5.19)."""
     wanted = parse_aggregation(call.arguments.get("aggrMethods"), call.arguments.get("aggrPeriodDuration"))
     ids = [entity.id for entity in entities]
-    found = read.aggregate_temporal(call.services.engine, call.tenant, ids, form.needed, _span(query), wanted)
+    found = histories.aggregate_temporal(
+        call.services.engine, call.tenant, ids, form.needed, _span(query), wanted
+    )
     return [form.visible(_aggregate(form, entity, found[entity.id], wanted)) for entity in entities]
 
 
@@ -201,12 +267,17 @@ def _check_eligible(form: Form, found: Sequence[Aggregated], wanted: Aggregation
 
 
 def _answer(
-    call: Call, payload: Any, histories: list[History], query: TemporalQuery, headers: dict[str, str]
+    call: Call,
+    payload: Any,
+    histories: list[History],
+    query: TemporalQuery,
+    headers: dict[str, str],
+    status: int = 200,
 ) -> Response:
-    """200, or 206 with the range that a partial answer holds (clause 6.3.10)."""
+    """The status given, or 206 with the range that a partial answer holds (clause 6.3.10)."""
     extent = next((history.extent for history in histories if history.extent), None)
     if extent is None:
-        return respond(call, payload, headers=headers)
+        return respond(call, payload, headers=headers, status=status)
     start = (query.end if query.last_n else query.start) or extent[0]
     span = f"{_UNIT} {format_time(start)}-{format_time(extent[1])}/{query.last_n or '*'}"
     return respond(call, payload, headers={**headers, "Content-Range": span}, status=206)

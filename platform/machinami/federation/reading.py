@@ -113,7 +113,8 @@ def query(
 
 def _query_split(engine: Engine, tenant: str, selection: Selection, page: Page, remote: Remote) -> Found:
     """Filters are asked of whole entities only, once they are put together."""
-    here = read.query_entities(engine, tenant, Selection(selectors=selection.selectors), Page(limit=MAX_HERE))
+    wide = Selection(selectors=selection.selectors, among=selection.among)
+    here = read.query_entities(engine, tenant, wide, Page(limit=MAX_HERE))
     if here.more:
         raise _too_many()
     parts = read.load_entities(engine, read.tenant_of(engine, tenant), remote.ids)

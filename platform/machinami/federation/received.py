@@ -1,7 +1,7 @@
 """Entities that sources have sent (clauses 4.3.6.8 and 6.3.17)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -48,13 +48,23 @@ class Remote(msgspec.Struct, kw_only=True):
     Attributes:
         equals: entity id → what sources said whose word counts as ours.
         supplements: entity id → what auxiliary sources said.
+        registrations: entity id → ids of the registrations whose sources said something.
         relayed: warnings of theirs, about sources behind them, as they came.
     """
 
     equals: dict[str, list[Entity]] = msgspec.field(default_factory=dict[str, list[Entity]])
     supplements: dict[str, list[Entity]] = msgspec.field(default_factory=dict[str, list[Entity]])
+    registrations: dict[str, list[str]] = msgspec.field(default_factory=dict[str, list[str]])
     warnings: list[Warned] = msgspec.field(default_factory=list[Warned])
     relayed: list[str] = msgspec.field(default_factory=list[str])
+
+    def among(self, ids: Collection[str]) -> "Remote":
+        """What was said of these entities only."""
+        kept = [
+            {identifier: each for identifier, each in found.items() if identifier in ids}
+            for found in (self.equals, self.supplements)
+        ]
+        return Remote(equals=kept[0], supplements=kept[1])
 
     @property
     def ids(self) -> list[str]:
@@ -71,6 +81,7 @@ class Remote(msgspec.Struct, kw_only=True):
             for entity in _entities(reply, resolve):
                 if covers(asked.item, entity.id, entity.types) and _has_any(entity, asked.names):
                     home.setdefault(entity.id, []).append(_narrowed(entity, asked.names))
+                    self.registrations.setdefault(entity.id, []).append(asked.forward.registration.id)
         except MachinamiError as error:
             self.reject(reply, str(error))
 

@@ -11,8 +11,10 @@ from sqlalchemy import Engine
 
 from machinami.linkage.write import Linkage
 from machinami.model import Change, Operation
+from machinami.store.engine import transaction
 from machinami.store.keeping import kept
 from machinami.store.queries import fetch_due
+from machinami.store.queries_entity_map import delete_expired_entity_maps
 from machinami.store.reading import reading
 
 PAUSE = 2.0
@@ -45,6 +47,8 @@ def swept(url: str) -> Generator[None]:
 
     def round_of(engine: Engine) -> None:
         sweep(engine, linkages.setdefault(engine, Linkage(engine)))
+        with transaction(engine) as connection:
+            delete_expired_entity_maps(connection)
 
     with kept(url, "expiry", round_of, PAUSE):
         yield

@@ -1,29 +1,24 @@
 """The one read path: what the doors ask, answered from the store in the platform's own words."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from machinami.errors import NotFound, TenantNotFound
-from machinami.model import Attributes, Entity
-from machinami.ngsild.aggregation import Aggregation
+from machinami.model import Entity
 from machinami.ngsild.geo import GeoQuery
 from machinami.ngsild.ordering import OrderTerm
-from machinami.store import queries, queries_aggregate, queries_discovery, queries_temporal
-from machinami.store.evolution import has_history
+from machinami.store import queries, queries_discovery
 from machinami.store.queries import EntitySelector, Selection, TypeSelection
-from machinami.store.queries_aggregate import Period, SeriesOf, rendered
 from machinami.store.queries_discovery import AttributeUse
-from machinami.store.queries_temporal import Observed, Span
 from machinami.store.reading import reading
 from machinami.store.tenants import tenant_number
 
-__all__ = ["AttributeUse", "EntitySelector", "Selection", "Span", "TypeSelection", "rendered"]
+__all__ = ["AttributeUse", "EntitySelector", "Selection", "TypeSelection"]
 
 
 _Candidates: TypeAlias = list[tuple[str, list[list[dict[str, Any]]]]]
@@ -48,38 +43,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     entities: list[Entity]
-    more: bool = False
-    total: int | None = None
-
-
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """Temporal evolution of one entity (clause 5.2.20).
-
-    Attributes:
-        extent: first and last moment of a partial answer, in its order; None where it is whole.
-    """
-
-    entity: Entity
-    attributes: Attributes
-    extent: tuple[datetime, datetime] | None = None
-
-
-class Most(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a temporal evolution is wanted.
-
-    Attributes:
-        last_n: only so many instances of each attribute, the newest; None for all.
-        instances: that one answer may hold; more is a partial answer (clause 6.3.10).
-    """
-
-    last_n: int | None = None
-    instances: int = 10_000
-
-
-class FoundHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of temporal evolutions; see `Found` and `History`."""
-
-    histories: list[History]
     more: bool = False
     total: int | None = None
 
@@ -155,13 +118,27 @@ def load_entities(engine: Engine, tenant: int, ids: Sequence[str]) -> list[Entit
 def query_entities(engine: Engine, tenant: str, selection: Selection, page: Page) -> Found:
     """Query Entities, clause 5.7.2; in the order wanted, or by id."""
     number = tenant_of(engine, tenant)
-    if selection.geo or any(term.by_distance for term in selection.order):
+    if _has_candidates(selection):
         return _query_candidates(engine, number, selection, page)
     with reading(engine) as connection:
         total = queries.count_entities(connection, number, selection) if page.count else None
         wanted = page.limit + 1 if page.limit else 0
         found = queries.fetch_entities(connection, number, selection, limit=wanted, offset=page.offset)
     return Found(entities=found[: page.limit], more=len(found) > page.limit, total=total)
+
+
+def matching_ids(engine: Engine, tenant: str, selection: Selection, limit: int) -> list[str]:
+    """Ids of the entities that `query_entities` would find, in its order."""
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        if _has_candidates(selection):
+            return _candidate_ids(connection, number, selection)[:limit]
+        return queries.fetch_ids(connection, number, selection, limit=limit)
+
+
+def _has_candidates(selection: Selection) -> bool:
+    """Whether there is something that the database cannot decide."""
+    return selection.geo is not None or any(term.by_distance for term in selection.order)
 
 
 def types(engine: Engine, tenant: str) -> dict[str, int]:
@@ -187,77 +164,6 @@ def attributes(
         return queries_discovery.fetch_attribute_uses(connection, number, type_name=type_name, name=name)
 
 
-def retrieve_temporal(
-    engine: Engine, tenant: str, entity_id: str, span: Span, names: Sequence[str], most: Most
-) -> History:
-    """Retrieve Temporal Evolution of an Entity, clause 5.7.3.
-
-    Raises:
-        NotFound: no entity has this id, or nothing of it is recorded.
-    """
-    entity, number = retrieve_entity(engine, tenant, entity_id), tenant_of(engine, tenant)
-    found = _histories(engine, number, [entity], span, names, most)[0]
-    if not found.attributes:
-        with reading(engine) as connection:
-            if not has_history(connection, number, entity_id, names):
-                raise entity_not_found(entity_id, tenant)
-    return found
-
-
-def query_temporal(
-    engine: Engine,
-    tenant: str,
-    selection: Selection,
-    span: Span,
-    most: Most,
-    page: Page,
-    datasets: Collection[str] = (),
-) -> FoundHistory:
-    """Query Temporal Evolution of Entities, clause 5.7.4; ordered by id.
-
-    Args:
-        datasets: an entity must have instances of one of these, '' for default ones; empty asks for nothing.
-    """
-    number = tenant_of(engine, tenant)
-    with reading(engine) as connection:
-        total = (
-            queries_temporal.count_temporal(connection, number, selection, span, datasets)
-            if page.count
-            else None
-        )
-        wanted = page.limit + 1 if page.limit else 0
-        ids = queries_temporal.fetch_temporal_ids(
-            connection, number, selection, span, datasets, limit=wanted, offset=page.offset
-        )
-        entities = in_order(queries.fetch_by_ids(connection, number, ids[: page.limit]), ids)
-    found = _histories(engine, number, entities, span, selection.attributes, most)
-    return FoundHistory(histories=found, more=len(ids) > page.limit, total=total)
-
-
-class Aggregated(msgspec.Struct, frozen=True, kw_only=True):
-    """Aggregates of one series; see `machinami.store.queries_aggregate`."""
-
-    series: SeriesOf
-    periods: list[Period]
-
-
-def aggregate_temporal(
-    engine: Engine, tenant: str, ids: Sequence[str], names: Sequence[str], span: Span, wanted: Aggregation
-) -> dict[str, list[Aggregated]]:
-    """Aggregates of these entities' attributes (clause 4.5.19); periods begin where the span does."""
-    number = tenant_of(engine, tenant)
-    found: dict[str, list[Aggregated]] = {identifier: [] for identifier in ids}
-    with reading(engine) as connection:
-        series = queries_aggregate.find_series(connection, number, ids, names, span)
-        for each in series:
-            own = [one for one in series if one.entity_id == each.entity_id]
-            origin = span.start or min(one.first for one in own)
-            end = span.end or max(one.last for one in own) + timedelta.resolution
-            periods = queries_aggregate.fetch_periods(connection, each, span, wanted, origin, end)
-            found[each.entity_id].append(Aggregated(series=each, periods=periods))
-    return found
-
-
 def entity_not_found(entity_id: str, tenant: str) -> NotFound:
     """The error for an id that nothing has."""
     return NotFound(
@@ -270,19 +176,23 @@ def entity_not_found(entity_id: str, tenant: str) -> NotFound:
 
 def _query_candidates(engine: Engine, tenant: int, selection: Selection, page: Page) -> Found:
     """Candidates from the database, then what it cannot decide; only one page is loaded whole."""
-    near = [term for term in selection.order if term.by_distance]
-    names = [*([selection.geo.geoproperty] if selection.geo else []), *(term.attribute for term in near)]
     with reading(engine) as connection:
-        candidates = queries.fetch_candidates(connection, tenant, selection, names)
-        if selection.geo:
-            geo = selection.geo
-            candidates = [(id_, found[1:]) for id_, found in candidates if _lies(geo, found[0])]
-        ids = [identifier for identifier, _ in _by_distance(candidates, near)]
+        ids = _candidate_ids(connection, tenant, selection)
         wanted = ids[page.offset : page.offset + page.limit]
         loaded = queries.fetch_by_ids(connection, tenant, wanted) if wanted else []
     found = in_order(loaded, wanted)
     more = page.offset + page.limit < len(ids)
     return Found(entities=found, more=more and page.limit > 0, total=len(ids) if page.count else None)
+
+
+def _candidate_ids(connection: Connection, tenant: int, selection: Selection) -> list[str]:
+    near = [term for term in selection.order if term.by_distance]
+    names = [*([selection.geo.geoproperty] if selection.geo else []), *(term.attribute for term in near)]
+    candidates = queries.fetch_candidates(connection, tenant, selection, names)
+    if selection.geo:
+        geo = selection.geo
+        candidates = [(id_, found[1:]) for id_, found in candidates if _lies(geo, found[0])]
+    return [identifier for identifier, _ in _by_distance(candidates, near)]
 
 
 def in_order(entities: Iterable[Entity], ids: Sequence[str]) -> list[Entity]:
@@ -310,63 +220,3 @@ def _metres(term: OrderTerm, instances: Sequence[dict[str, Any]]) -> float | Non
 def _lies(geo: GeoQuery, instances: Sequence[dict[str, Any]]) -> bool:
     """Whether one of the instances does (clause 5.7.2.4)."""
     return any("value" in instance and geo.matches(instance["value"]) for instance in instances)
-
-
-def _histories(
-    engine: Engine,
-    tenant: int,
-    entities: Sequence[Entity],
-    span: Span,
-    names: Sequence[str],
-    most: Most,
-) -> list[History]:
-    if not entities:
-        return []
-    ids = [entity.id for entity in entities]
-    with reading(engine) as connection:
-        rows = queries_temporal.fetch_history(
-            connection, tenant, ids, span, attributes=names, last_n=most.last_n, limit=most.instances + 1
-        )
-    extent, empty = None, dict[str, list[str]]()
-    if len(rows) > most.instances:
-        rows = _whole_moments(rows)
-        extent = rows[0].moment, rows[-1].moment
-        empty = _all_attributes(engine, tenant, ids, names)
-    by_entity: dict[str, list[Observed]] = {identifier: [] for identifier in ids}
-    for row in rows:
-        by_entity[row.entity_id].append(row)
-    return [
-        History(
-            entity=entity,
-            attributes={
-                **{name: [] for name in empty.get(entity.id, ())},
-                **_by_attribute(by_entity[entity.id], most.last_n),
-            },
-            extent=extent,
-        )
-        for entity in entities
-    ]
-
-
-def _all_attributes(
-    engine: Engine, tenant: int, ids: Sequence[str], names: Sequence[str]
-) -> dict[str, list[str]]:
-    """What is recorded of each entity: a partial answer names it all, though some comes in later parts."""
-    with reading(engine) as connection:
-        return queries_temporal.fetch_attributes(connection, tenant, ids, names)
-
-
-def _whole_moments(rows: list[Observed]) -> list[Observed]:
-    """Cut a partial answer where a moment ends, so that the next request can start there."""
-    last = rows[-1].moment
-    return [row for row in rows if row.moment != last] or rows[:-1]
-
-
-def _by_attribute(rows: Sequence[Observed], last_n: int | None) -> Attributes:
-    """Instances by attribute; with last_n only so many of each, over all its datasets."""
-    found: Attributes = {}
-    for row in rows:
-        instances = found.setdefault(row.attribute, [])
-        if last_n is None or len(instances) < last_n:
-            instances.append(row.instance)
-    return found

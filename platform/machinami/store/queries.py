@@ -84,6 +84,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         selectors: any of these.
+        among: ids, of which the entity's is one.
         attributes: expanded names, at least one of which the entity has.
         q: query over values, clause 4.9.
         geo: geo-query, clause 4.10; only its bounding box is asked of the database.
@@ -92,6 +93,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     selectors: tuple[EntitySelector, ...] = ()
+    among: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     q: Node | None = None
     geo: GeoQuery | None = None
@@ -105,6 +107,12 @@ def fetch_entities(
     """Entities in the order wanted. The geo-query is not refined here: see `fetch_candidates`."""
     query = select(*_COLUMNS).where(*clauses(tenant, selection)).order_by(*order_by(selection.order))
     return [living_entity_of(row) for row in connection.execute(query.limit(limit).offset(offset))]
+
+
+def fetch_ids(connection: Connection, tenant: int, selection: Selection, *, limit: int) -> list[str]:
+    """Ids of the entities, otherwise as `fetch_entities`."""
+    query = select(entity.c.id).where(*clauses(tenant, selection)).order_by(*order_by(selection.order))
+    return list(connection.execute(query.limit(limit)).scalars())
 
 
 def fetch_by_ids(connection: Connection, tenant: int, ids: Sequence[str]) -> list[Entity]:
@@ -209,6 +217,7 @@ def _in_scope(pattern: str) -> ColumnElement[bool]:
 
 _CLAUSES: tuple[tuple[str, Callable[[Any], ColumnElement[bool]]], ...] = (
     ("selectors", _any_of),
+    ("among", _one_of),
     ("attributes", _has_any),
     ("q", q_clause),
     ("geo", _within_bounds),

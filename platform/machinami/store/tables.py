@@ -257,3 +257,18 @@ source_identity = Table(
     Column("since", Moment, nullable=False, server_default=func.now()),
     CheckConstraint("one", name="source_identity_one_check"),
 )
+
+entity_map = Table(
+    "entity_map",
+    metadata,
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("id", Text(collation="C"), nullable=False),
+    Column("query", Text, nullable=False, comment="digest of what was asked"),
+    Column("ids", ARRAY(Text), nullable=False, comment="of the entities, in the order of the answer"),
+    Column(
+        "sources", JSONB, nullable=False, comment="entity id → ids of registrations; who is absent is here"
+    ),
+    Column("expires_at", Moment, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("entity_map_expiry", "expires_at"),
+)

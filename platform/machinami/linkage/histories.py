@@ -1,0 +1,191 @@
+"""Temporal evolutions read from the store, and aggregates of them (clauses 5.7.3, 5.7.4 and 4.5.19)."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Engine
+
+from machinami.linkage.read import Page, entity_not_found, in_order, retrieve_entity, tenant_of
+from machinami.model import Attributes, Entity
+from machinami.ngsild.aggregation import Aggregation
+from machinami.store import queries, queries_aggregate, queries_temporal
+from machinami.store.evolution import has_history
+from machinami.store.queries import Selection
+from machinami.store.queries_aggregate import Period, SeriesOf, rendered
+from machinami.store.queries_temporal import Observed, Span
+from machinami.store.reading import reading
+
+__all__ = ["Span", "rendered"]
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Temporal evolution of one entity (clause 5.2.20).
+
+    Attributes:
+        extent: first and last moment of a partial answer, in its order; None where it is whole.
+    """
+
+    entity: Entity
+    attributes: Attributes
+    extent: tuple[datetime, datetime] | None = None
+
+
+class Most(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a temporal evolution is wanted.
+
+    Attributes:
+        last_n: only so many instances of each attribute, the newest; None for all.
+        instances: that one answer may hold; more is a partial answer (clause 6.3.10).
+    """
+
+    last_n: int | None = None
+    instances: int = 10_000
+
+
+class FoundHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of temporal evolutions; see `Found` and `History`."""
+
+    histories: list[History]
+    more: bool = False
+    total: int | None = None
+
+
+def retrieve_temporal(
+    engine: Engine, tenant: str, entity_id: str, span: Span, names: Sequence[str], most: Most
+) -> History:
+    """Retrieve Temporal Evolution of an Entity, clause 5.7.3.
+
+    Raises:
+        NotFound: no entity has this id, or nothing of it is recorded.
+    """
+    entity, number = retrieve_entity(engine, tenant, entity_id), tenant_of(engine, tenant)
+    found = _histories(engine, number, [entity], span, names, most)[0]
+    if not found.attributes:
+        with reading(engine) as connection:
+            if not has_history(connection, number, entity_id, names):
+                raise entity_not_found(entity_id, tenant)
+    return found
+
+
+def query_temporal(
+    engine: Engine,
+    tenant: str,
+    selection: Selection,
+    span: Span,
+    most: Most,
+    page: Page,
+    datasets: Collection[str] = (),
+) -> FoundHistory:
+    """Query Temporal Evolution of Entities, clause 5.7.4; ordered by id.
+
+    Args:
+        datasets: an entity must have instances of one of these, '' for default ones; empty asks for nothing.
+    """
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        total = (
+            queries_temporal.count_temporal(connection, number, selection, span, datasets)
+            if page.count
+            else None
+        )
+        wanted = page.limit + 1 if page.limit else 0
+        ids = queries_temporal.fetch_temporal_ids(
+            connection, number, selection, span, datasets, limit=wanted, offset=page.offset
+        )
+        entities = in_order(queries.fetch_by_ids(connection, number, ids[: page.limit]), ids)
+    found = _histories(engine, number, entities, span, selection.attributes, most)
+    return FoundHistory(histories=found, more=len(ids) > page.limit, total=total)
+
+
+def temporal_ids(
+    engine: Engine, tenant: str, selection: Selection, span: Span, datasets: Collection[str], limit: int
+) -> list[str]:
+    """Ids of the entities whose evolutions `query_temporal` would find, in its order."""
+    number = tenant_of(engine, tenant)
+    with reading(engine) as connection:
+        return queries_temporal.fetch_temporal_ids(connection, number, selection, span, datasets, limit=limit)
+
+
+class Aggregated(msgspec.Struct, frozen=True, kw_only=True):
+    """Aggregates of one series; see `machinami.store.queries_aggregate`."""
+
+    series: SeriesOf
+    periods: list[Period]
+
+
+def aggregate_temporal(
+    engine: Engine, tenant: str, ids: Sequence[str], names: Sequence[str], span: Span, wanted: Aggregation
+) -> dict[str, list[Aggregated]]:
+    """Aggregates of these entities' attributes (clause 4.5.19); periods begin where the span does."""
+    number = tenant_of(engine, tenant)
+    found: dict[str, list[Aggregated]] = {identifier: [] for identifier in ids}
+    with reading(engine) as connection:
+        series = queries_aggregate.find_series(connection, number, ids, names, span)
+        for each in series:
+            own = [one for one in series if one.entity_id == each.entity_id]
+            origin = span.start or min(one.first for one in own)
+            end = span.end or max(one.last for one in own) + timedelta.resolution
+            periods = queries_aggregate.fetch_periods(connection, each, span, wanted, origin, end)
+            found[each.entity_id].append(Aggregated(series=each, periods=periods))
+    return found
+
+
+def _histories(
+    engine: Engine,
+    tenant: int,
+    entities: Sequence[Entity],
+    span: Span,
+    names: Sequence[str],
+    most: Most,
+) -> list[History]:
+    if not entities:
+        return []
+    ids = [entity.id for entity in entities]
+    with reading(engine) as connection:
+        rows = queries_temporal.fetch_history(
+            connection, tenant, ids, span, attributes=names, last_n=most.last_n, limit=most.instances + 1
+        )
+    extent, empty = None, dict[str, list[str]]()
+    if len(rows) > most.instances:
+        rows = _whole_moments(rows)
+        extent = rows[0].moment, rows[-1].moment
+        empty = _all_attributes(engine, tenant, ids, names)
+    by_entity: dict[str, list[Observed]] = {identifier: [] for identifier in ids}
+    for row in rows:
+        by_entity[row.entity_id].append(row)
+    return [
+        History(
+            entity=entity,
+            attributes={
+                **{name: [] for name in empty.get(entity.id, ())},
+                **_by_attribute(by_entity[entity.id], most.last_n),
+            },
+            extent=extent,
+        )
+        for entity in entities
+    ]
+
+
+def _all_attributes(
+    engine: Engine, tenant: int, ids: Sequence[str], names: Sequence[str]
+) -> dict[str, list[str]]:
+    """What is recorded of each entity: a partial answer names it all, though some comes in later parts."""
+    with reading(engine) as connection:
+        return queries_temporal.fetch_attributes(connection, tenant, ids, names)
+
+
+def _whole_moments(rows: list[Observed]) -> list[Observed]:
+    """Cut a partial answer where a moment ends, so that the next request can start there."""
+    last = rows[-1].moment
+    return [row for row in rows if row.moment != last] or rows[:-1]
+
+
+def _by_attribute(rows: Sequence[Observed], last_n: int | None) -> Attributes:
+    """Instances by attribute; with last_n only so many of each, over all its datasets."""
+    found: Attributes = {}
+    for row in rows:
+        instances = found.setdefault(row.attribute, [])
+        if last_n is None or len(instances) < last_n:
+            instances.append(row.instance)
+    return found
