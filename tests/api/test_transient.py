@@ -66,6 +66,13 @@ def test_the_time_is_changed(
 
 
 @pytest.mark.usefixtures("alert")
+@pytest.mark.parametrize(("sign", "found"), [("<", 1), (">", 0)])
+def test_queries_ask_for_it(client: httpx.Client, sign: str, found: int) -> None:
+    query = {"type": "Alert", "q": f"expiresAt{sign}2095-01-01T00:00:00Z"}
+    assert len(client.get("/entities", params=query).json()) == found
+
+
+@pytest.mark.usefixtures("alert")
 def test_what_is_past_its_time_is_not_found(client: httpx.Client, engine: Engine) -> None:
     _let_pass(engine)
     assert client.get(PATH).status_code == 404

@@ -16,11 +16,14 @@ from machinami.api.services import Services
 from machinami.api.shapes import as_array, as_object, is_source
 from machinami.errors import BadRequestData, InvalidRequest, MachinamiError
 from machinami.federation.received import Remote
-from machinami.linkage import entity_maps
+from machinami.linkage import entity_maps, snapshots
 from machinami.linkage.entity_maps import EntityMap
 from machinami.model import Change, Outcome
 from machinami.ngsild.context import Context, Source
 from machinami.ngsild.terms import check_uri
+
+SNAPSHOT = "NGSILD-Snapshot"
+"""Header that says on which snapshot an operation is."""
 
 ENTITY_MAP = "NGSILD-EntityMap"
 """Header that says where an EntityMap is."""
@@ -38,7 +41,6 @@ class Call:
         body: empty where the request has none.
         media: the body's media type; empty where the endpoint takes none.
         accept: the media type to answer with.
-        tenant: name of the tenant.
         remote: what context sources have said; None where none was asked.
     """
 
@@ -58,7 +60,6 @@ class Call:
         self.media = media
         self.headers: Headers = request.headers
         self.accept = negotiation.accepted(self.headers, offered)
-        self.tenant = negotiation.tenant(self.headers)
         self.remote: Remote | None = None
         self._request = request
         self._offered = offered
@@ -77,6 +78,23 @@ class Call:
             return None
         identifier = unquote(place.rpartition("/entityMaps/")[2])
         return entity_maps.find(self.services.engine, self.tenant, identifier)
+
+    def asking(self, query: Mapping[str, Any]) -> "Call":
+        """The same request with a Query in its body, and without parameters."""
+        own = {"@context": self.context.source} if self.media == negotiation.JSON_LD else {}
+        body = orjson.dumps({**query, **own})
+        return Call(self.services, self._request, Arguments(), body=body, media=self.media)
+
+    @cached_property
+    def tenant(self) -> str:
+        """Name of the tenant; on a snapshot, of the one that holds its data (clauses 6.3.14 and 6.3.22).
+
+        Raises:
+            BadRequestData: it is no name.
+            NotFound: there is no such snapshot.
+        """
+        name, snapshot = negotiation.tenant(self.headers), self.headers.get(SNAPSHOT)
+        return snapshots.enter(self.services.engine, name, snapshot) if snapshot else name
 
     @property
     def method(self) -> str:

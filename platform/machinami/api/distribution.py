@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from anyio import to_thread
 from starlette.responses import Response
 
-from machinami.api.call import Call
+from machinami.api.call import SNAPSHOT, Call
 from machinami.api.distributed_batches import plan_batch
 from machinami.api.distributed_reads import (
     add_warnings,
@@ -38,7 +38,8 @@ Strategy: TypeAlias = Callable[[Call, Function], Awaitable[Response]]
 async def answer(call: Call, function: Function, strategy: Strategy | None) -> Response:
     """The answer of an endpoint: of its strategy where sources may have a part, else of its function."""
     sources = call.services.sources
-    if strategy is None or sources.is_empty or call.arguments.get("local") == "true":
+    is_local = call.arguments.get("local") == "true" or SNAPSHOT in call.headers
+    if strategy is None or sources.is_empty or is_local:
         return await in_thread(call, function, call)
     return await strategy(call, function)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from machinami.api.call import ENTITY_MAP
+from machinami.api.call import ENTITY_MAP, SNAPSHOT
 from machinami.api.endpoint import Endpoint
 from machinami.api.parameters import PARAMETERS, Parameter
 from machinami.api.problems import MEDIA_TYPE
@@ -15,8 +15,9 @@ The city's data over NGSI-LD (ETSI GS CIM 009 version 1.8.1). Each operation nam
 standard has and this server has not yet answers 501; a parameter that nobody knows answers 400. Every error
 has one shape: problem details with the members *field*, *value* and *cure*.
 """
-_ALWAYS = ("NGSILD-Tenant", "Link")
+_ALWAYS = ("NGSILD-Tenant", SNAPSHOT, "Link")
 _HEADERS = {
+    SNAPSHOT: "Snapshot that the operation is on (clause 6.3.22)",
     ENTITY_MAP: "EntityMap that an earlier request has made (clause 5.5.14)",
     "NGSILD-Tenant": "Name of the tenant (clause 6.3.14); Fiware-Service is taken too",
     "Link": 'Address of the @context (clause 6.3.5): <…>; rel="http://www.w3.org/ns/json-ld#context"',

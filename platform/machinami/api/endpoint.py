@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from machinami.api import negotiation
-from machinami.api.call import Call
+from machinami.api.call import SNAPSHOT, Call
 from machinami.api.distribution import STRATEGIES, answer
 from machinami.api.parameters import read_arguments
 from machinami.api.problems import problem_response, unexpected_response
@@ -109,6 +109,8 @@ def handler(endpoint: Endpoint, services: Services) -> Handler:
             response = unexpected_response(request, error)
         if tenant := request.headers.get("ngsild-tenant"):
             response.headers["NGSILD-Tenant"] = tenant  # clause 6.3.14
+        if snapshot := request.headers.get(SNAPSHOT):
+            response.headers[SNAPSHOT] = snapshot  # clause 6.3.22
         return response
 
     return handle
@@ -117,6 +119,8 @@ def handler(endpoint: Endpoint, services: Services) -> Handler:
 def _call(endpoint: Endpoint, services: Services, request: Request, body: bytes) -> Call:
     pairs = request.query_params.multi_items()
     arguments = read_arguments(pairs, endpoint.parameters, endpoint.pending)
+    if SNAPSHOT in request.headers and "local" in endpoint.parameters:
+        arguments["local"] = "true"  # clause 5.5.15
     media = negotiation.content_type(request.headers, endpoint.media) if endpoint.media else ""
     return Call(services, request, arguments, offered=endpoint.offered, body=body, media=media)
 

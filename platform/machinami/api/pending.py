@@ -25,11 +25,5 @@ for _method, _path, _clause, _summary in (
         "5.11.6, 6.13.3.3",
         "Delete Context Source Subscription",
     ),
-    ("POST", "/snapshots", "5.16.1, 6.36.3.1", "Create Snapshot"),
-    ("DELETE", "/snapshots", "5.16.7, 6.36.3.2", "Purge Snapshots"),
-    ("GET", "/snapshots/{snapshotId:path}", "5.16.3, 6.37.3.1", "Retrieve Snapshot Status"),
-    ("PATCH", "/snapshots/{snapshotId:path}", "5.16.4, 6.37.3.2", "Update Snapshot Status"),
-    ("DELETE", "/snapshots/{snapshotId:path}", "5.16.5, 6.37.3.3", "Delete Snapshot"),
-    ("POST", "/snapshots/{snapshotId}/clone", "5.16.2, 6.38.3.1", "Clone Snapshot"),
 ):
     resource.pending(_method, _path, _clause, _summary)

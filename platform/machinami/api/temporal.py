@@ -83,6 +83,19 @@ def map_temporal(call: Call, selectors: Sequence[EntitySelector] = ()) -> Mapped
     return _map(call, _read_query(call, selectors), anew=True)
 
 
+def find_evolutions(
+    call: Call, selectors: Sequence[EntitySelector], limit: int
+) -> tuple[list[str], tuple[str, ...], Span]:
+    """What a query over evolutions is about: ids of so many entities, names of attributes, span of time.
+
+    Raises:
+        BadRequestData: it is none.
+    """
+    asked = _read_query(call, selectors)
+    names = tuple(asked.form.attributes or asked.form.needed)
+    return _find_ids(call, asked, asked.selection, limit), names, _span(asked.query)
+
+
 def _map(call: Call, asked: _Asked, *, anew: bool = False) -> Mapped:
     return map_evolutions(call, asked.selection, partial(_find_ids, call, asked), anew=anew)
 

@@ -15,6 +15,7 @@ from machinami.store.engine import transaction
 from machinami.store.keeping import kept
 from machinami.store.queries import fetch_due
 from machinami.store.queries_entity_map import delete_expired_entity_maps
+from machinami.store.queries_snapshot import delete_expired_snapshots
 from machinami.store.reading import reading
 
 PAUSE = 2.0
@@ -49,6 +50,7 @@ def swept(url: str) -> Generator[None]:
         sweep(engine, linkages.setdefault(engine, Linkage(engine)))
         with transaction(engine) as connection:
             delete_expired_entity_maps(connection)
+            delete_expired_snapshots(connection)
 
     with kept(url, "expiry", round_of, PAUSE):
         yield

@@ -19,6 +19,7 @@ Candidates: TypeAlias = list[Any]
 _ENTITY_TIMES: dict[str, Callable[[Entity], Any]] = {
     "createdAt": lambda entity: entity.created_at,
     "modifiedAt": lambda entity: entity.modified_at,
+    "expiresAt": lambda entity: entity.expires_at,
 }
 _ORDERS: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.GREATER: gt,

@@ -48,7 +48,7 @@ _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _BARE = re.compile(r"(?:(?!\.\.)[^;|,()\"\s])+")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _WORDS: dict[str, Value] = {"true": True, "false": False}
-_ENTITY_MEMBERS = frozenset({"createdAt", "modifiedAt"})
+_ENTITY_MEMBERS = frozenset({"createdAt", "modifiedAt", "expiresAt"})
 
 
 def parse_q(text: str, context: Context, *, expand_values: Collection[str] = (), depth: int = 0) -> Node:

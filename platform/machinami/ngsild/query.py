@@ -39,7 +39,7 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         attribute: expanded name of the attribute; or a member of the entity itself that is no attribute:
-            ``createdAt``, ``modifiedAt``.
+            ``createdAt``, ``modifiedAt``, ``expiresAt``.
         steps: sub-attributes on the way to the target: expanded names (they contain a colon), or last a
             non-reified member of the instance such as ``observedAt`` or ``unitCode``.
         members: the trailing path in square brackets: members of a compound value; the language of a

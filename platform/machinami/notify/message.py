@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from machinami.linkage.outbox import Notification, Queue, StoredSubscription, entity_of_document
+from machinami.linkage.snapshots import read_home
 from machinami.model import DEFAULT_TENANT, format_time
 from machinami.ngsild.conformance import parse_version
 from machinami.ngsild.context import Context
@@ -68,8 +69,12 @@ def envelope(
     endpoint = queue.subscription.document["notification"]["endpoint"]
     accept = endpoint.get("accept", _JSON)
     headers = {pair["key"]: pair["value"] for pair in endpoint.get("receiverInfo", ())}
-    if queue.tenant_name != DEFAULT_TENANT:
-        headers["NGSILD-Tenant"] = queue.tenant_name
+    home = read_home(queue.tenant_name)
+    if home:
+        headers["NGSILD-Snapshot"] = home.snapshot_id  # clause 6.3.22
+    tenant = home.tenant if home else queue.tenant_name
+    if tenant != DEFAULT_TENANT:
+        headers["NGSILD-Tenant"] = tenant
     body: dict[str, Any] = {
         "id": f"urn:ngsi-ld:Notification:{notification.id}",
         "type": "Notification",

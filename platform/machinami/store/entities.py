@@ -34,6 +34,10 @@ _COPY: LiteralString = (
     "COPY entity (types, scope, attributes, bounds, modified_at, tenant, id, created_at, expires_at, due_at)"
     " FROM STDIN"
 )
+_OR_ADD: LiteralString = (
+    " ON CONFLICT (tenant, id) DO UPDATE SET attributes = entity.attributes || excluded.attributes,"
+    " bounds = coalesce(excluded.bounds, entity.bounds)"
+)
 _UPDATE = (
     "UPDATE entity SET types = %s, scope = %s, attributes = %s, bounds = %s::box, modified_at = %s"
     " WHERE tenant = %s AND id = %s"
@@ -95,16 +99,18 @@ def insert_entities(connection: Connection, entities: Sequence[tuple[int, Entity
     Raises:
         psycopg.errors.UniqueViolation: another transaction was faster; begin again.
     """
-    rows = [
-        (*_state(item), tenant, item.id, item.created_at, item.expires_at, item.due_at)
-        for tenant, item in entities
-    ]
+    rows = _whole_rows(entities)
     if len(rows) < _FEW:
         _execute_many(connection, _INSERT, rows)
         return
     with driver_connection(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def add_entities(connection: Connection, entities: Sequence[tuple[int, Entity]]) -> None:
+    """Add entities, or their attributes to those that are there; to a tenant that nobody else writes to."""
+    _execute_many(connection, _INSERT + _OR_ADD, _whole_rows(entities))
 
 
 def update_entities(connection: Connection, entities: Sequence[tuple[int, Entity]]) -> None:
@@ -153,6 +159,13 @@ def _payloads(keys: Iterable[EntityKey]) -> Iterable[bytes]:
                 yield dumps({"tenant": tenant, "ids": ids[start:position]})
                 start, size = position, len(id_.encode()) * 2 + 3
         yield dumps({"tenant": tenant, "ids": ids[start:]})
+
+
+def _whole_rows(entities: Sequence[tuple[int, Entity]]) -> list[tuple[Any, ...]]:
+    return [
+        (*_state(item), tenant, item.id, item.created_at, item.expires_at, item.due_at)
+        for tenant, item in entities
+    ]
 
 
 def _state(item: Entity) -> tuple[Any, ...]:

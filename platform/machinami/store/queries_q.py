@@ -29,7 +29,7 @@ from machinami.ngsild.query import And, Comparison, Exists, Linked, Node, Operat
 from machinami.ngsild.terms import KINDS
 from machinami.store.tables import entity
 
-_ENTITY_TIMES = {"createdAt": "created_at", "modifiedAt": "modified_at"}
+_ENTITY_TIMES = {"createdAt": "created_at", "modifiedAt": "modified_at", "expiresAt": "expires_at"}
 _LANGUAGES = "languageMap"
 _REFERENCES = frozenset({"object", "objectList"})
 _MEMBERS = tuple(dict.fromkeys(kind.member for kind in KINDS.values()))
@@ -199,7 +199,7 @@ def _written(operand: date | time) -> tuple[str, str]:
 
 
 def _entity_time(comparison: Comparison, table: FromClause) -> ColumnElement[bool]:
-    """createdAt and modifiedAt of the entity itself are columns."""
+    """Times of the entity itself are columns."""
     column = table.c[_ENTITY_TIMES[comparison.path.attribute]]
     moments = [each for each in comparison.operands if isinstance(each, datetime)]
     spans = [each for each in comparison.operands if isinstance(each, Range)]

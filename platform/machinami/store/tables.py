@@ -272,3 +272,26 @@ entity_map = Table(
     PrimaryKeyConstraint("tenant", "id"),
     Index("entity_map_expiry", "expires_at"),
 )
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("id", Text(collation="C"), nullable=False),
+    Column(
+        "home",
+        SmallInteger,
+        ForeignKey("tenant.tenant"),
+        nullable=False,
+        unique=True,
+        comment="holds its data",
+    ),
+    Column("document", JSONB, nullable=False, comment="as given"),
+    Column("details", JSONB, nullable=False, server_default="{}", comment="status, results of its queries"),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("modified_at", Moment, nullable=False, server_default=func.now()),
+    Column("used_at", Moment, nullable=False, server_default=func.now()),
+    Column("expires_at", Moment, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("snapshot_expiry", "expires_at"),
+)
