@@ -64,11 +64,10 @@ def link_to(call: Call, context: Context) -> str:
 
 def created(path: str, body: Any = None) -> Response:
     """201 with the place of what was created (below the API's root)."""
-    content = None if body is None else orjson.dumps(body)
-    response = Response(content, 201, media_type=negotiation.JSON if content else None)
-    # In the letters of RFC 9110 (a framework would make them small): some clients compare them.
-    response.raw_headers.append((b"Location", f"{ROOT}{path}".encode()))
-    return response
+    headers = {"Location": f"{ROOT}{path}"}
+    if body is None:
+        return Response(None, 201, headers=headers)
+    return Response(orjson.dumps(body), 201, headers=headers, media_type=negotiation.JSON)
 
 
 def no_content() -> Response:
