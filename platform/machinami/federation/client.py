@@ -20,6 +20,9 @@ MAX_BYTES = 64 * 2**20
 
 _KEPT = 1_000  # answers kept at a time
 
+_FAILURES = frozenset({0, 500, 502, 503, 504})
+"""Answers, 0 for none, after which a source is left alone for its cooldown (Table 5.2.34-1)."""
+
 Key: TypeAlias = tuple[int, str]
 """Tenant and id of a registration."""
 
@@ -109,7 +112,7 @@ class SourceClient:
     def _note(self, registration: Registration, reply: Reply) -> None:
         activity = self._activity.setdefault((registration.tenant, registration.id), Activity())
         activity.note(succeeded=200 <= reply.status < 300)
-        if reply.status == 0 and registration.cooldown:
+        if reply.status in _FAILURES and registration.cooldown:
             self._resting[registration.endpoint] = time.monotonic() + registration.cooldown
 
     def _keep(self, key: tuple[object, ...], reply: Reply) -> None:

@@ -9,7 +9,7 @@ import orjson
 
 from machinami.errors import BadGateway, Conflict, GatewayTimeout, LoopDetected, MachinamiError, NotFound
 from machinami.federation.registration import Registration
-from machinami.ngsild.conformance import parse_version
+from machinami.ngsild.conformance import amended_document, parse_version
 from machinami.ngsild.context import CORE, Context, Source, is_core
 
 ROOT = "/ngsi-ld/v1"
@@ -17,7 +17,7 @@ JSON, JSON_LD = "application/json", "application/ld+json"
 _REQUEST = "urn:ngsi-ld:request"
 _CONTEXT_KEY = "jsonldContext"
 _ENTITY_MEMBERS = ("id", "type", "scope")
-_PICK_SINCE = (1, 8)
+_PICK_SINCE, _NEWEST = (1, 8), (1, 9)
 _OWN = frozenset({"accept", "contenttype", "jsonldcontext", "ngsildconformance"})
 _SET_BY_HTTP = frozenset({
     "connection", "content-length", "content-type", "host", "link", "ngsild-tenant", "te", "trailer",
@@ -128,6 +128,8 @@ class Dialect:
         self._registration = registration
         self._origin = origin
         self._info = {key.lower(): value for key, value in registration.info}
+        version = self._info.get("ngsildconformance")
+        self._version = parse_version(version) if version else _NEWEST
         named = self._info.get(_CONTEXT_KEY.lower())
         # A @context out of a body may have no address that a source could read: names are in full then.
         self._link = named or _address(origin.context.source)
@@ -150,13 +152,10 @@ class Dialect:
         if not names:
             return {}
         terms = self.terms(names)
-        name, listed = ("attrs", terms) if self._is_old else ("pick", [*_ENTITY_MEMBERS, *terms])
+        name, listed = (
+            ("attrs", terms) if self._version < _PICK_SINCE else ("pick", [*_ENTITY_MEMBERS, *terms])
+        )
         return {name: listed if posted else ",".join(listed)}
-
-    @property
-    def _is_old(self) -> bool:
-        version = self._info.get("ngsildconformance")
-        return version is not None and parse_version(version) < _PICK_SINCE
 
     def forward(
         self,
@@ -193,6 +192,7 @@ class Dialect:
         linked = {"Link": _link(self._link)} if self._link else {}
         if document is None:
             return {**headers, **linked}, b""
+        document = amended_document(document, self._version)
         if self._info.get("contenttype") == JSON_LD and "jsonldcontext" not in self._info:
             return {**headers, "Content-Type": JSON_LD}, orjson.dumps(_embed(document, self.context.source))
         return {**headers, **linked, "Content-Type": JSON}, orjson.dumps(document)

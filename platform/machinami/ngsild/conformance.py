@@ -8,7 +8,7 @@ import msgspec
 
 from machinami.errors import BadRequestData
 from machinami.model import Entity, Instance
-from machinami.ngsild.terms import KINDS
+from machinami.ngsild.terms import KINDS, NON_REIFIED
 
 Version: TypeAlias = tuple[int, int]
 
@@ -52,6 +52,32 @@ def amended(entity: Entity, version: Version, names: Mapping[str, str]) -> Entit
         types=entity.types[:1] if version < _SEVERAL else entity.types,
         scope=() if version < _SCOPES else entity.scope,
     )
+
+
+def amended_document(document: Any, version: Version) -> Any:
+    """An entity, fragment or attribute as JSON, or a list of such, in the words of a version; values stay."""
+    if isinstance(document, list):
+        return [amended_document(each, version) for each in cast("list[object]", document)]
+    if not isinstance(document, dict):
+        return cast("object", document)
+    given = cast("dict[str, Any]", document)
+    rest = {name: _amended_member(name, value, version) for name, value in given.items()}
+    if version < _SCOPES:
+        rest.pop("scope", None)
+    for kind, (since, fallback) in _INTRODUCED.items():
+        member = KINDS[kind].member
+        if version < since and member in rest and rest.get("type", kind) == kind:
+            value = rest.pop(member)
+            rest |= {"type": fallback, KINDS[fallback].member: value}
+    return rest
+
+
+def _amended_member(name: str, value: Any, version: Version) -> Any:
+    if name in NON_REIFIED or name == "@context":
+        return value
+    if name == "type" and isinstance(value, list) and version < _SEVERAL:
+        return cast("list[Any]", value)[0]
+    return amended_document(cast("Any", value), version)
 
 
 def _instances(instances: list[Instance], version: Version) -> list[Instance]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from machinami.federation.exchange import Dialect, Origin
 from machinami.federation.registration import Mode, Registration
@@ -59,3 +60,12 @@ def test_attributes_are_asked_for_in_the_words_of_a_version(
     assert spoken.projection([]) == {}
     posted = spoken.projection(["https://example.org/level"], posted=True)
     assert posted == {name: value.split(",") for name, value in expected.items()}
+
+
+def test_a_body_is_in_the_words_of_a_version() -> None:
+    """Clause 4.3.6.8."""
+    change = {"level": {"type": "JsonProperty", "json": [1]}}
+    old = dialect(ngsildConformance="1.6").forward("PATCH", "/entities/urn:x:1/attrs", document=change)
+    assert orjson.loads(old.body) == {"level": {"type": "Property", "value": [1]}}
+    new = dialect().forward("PATCH", "/entities/urn:x:1/attrs", document=change)
+    assert orjson.loads(new.body) == change
