@@ -338,6 +338,17 @@ def test_tenants_are_mapped(cities: list[httpx.Client]) -> None:
     assert ids(here.get("/entities", params={"type": "FloodMonitoring"}, headers={"X-Key": "1"})) == [G1]
 
 
+def test_a_tenant_that_is_new_has_no_registrations(cities: list[httpx.Client]) -> None:
+    """Clause 4.14: those of another tenant neither take part nor stand in its way."""
+    here, north, _ = cities
+    register(here, north)
+    tenant = {"NGSILD-Tenant": "roads"}
+    assert here.post("/entities", json=gauge(G1), headers=tenant).status_code == 201
+    assert here.get(f"/entities/{G1}", headers=tenant).status_code == 200
+    assert here.get(f"/entities/{G1}", headers={"NGSILD-Tenant": "nobody"}).status_code == 404
+    assert north.get(f"/entities/{G1}").status_code == 404
+
+
 def test_a_source_that_is_away_is_said(cities: list[httpx.Client]) -> None:
     here, north, _ = cities
     north.post("/entities", json=gauge(G1))

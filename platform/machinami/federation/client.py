@@ -55,7 +55,7 @@ class SourceClient:
     def __init__(self, client: httpx.AsyncClient, timeout: float) -> None:
         self._client = client
         self._timeout = timeout
-        self._resting: dict[str, float] = {}
+        self._resting: dict[Key, float] = {}
         self._kept: dict[tuple[object, ...], tuple[float, Reply]] = {}
         self._activity: dict[Key, Activity] = {}
 
@@ -80,7 +80,7 @@ class SourceClient:
         )
         if forward.method == "GET" and key in self._kept and self._kept[key][0] > now:
             return msgspec.structs.replace(self._kept[key][1], stale=True)
-        if self._resting.get(registration.endpoint, 0.0) > now:
+        if self._resting.get((registration.tenant, registration.id), 0.0) > now:
             return Reply(forward=forward, problem="is left alone for a while after a failure")
         reply = await self._request(forward)
         self._note(registration, reply)
@@ -113,7 +113,7 @@ class SourceClient:
         activity = self._activity.setdefault((registration.tenant, registration.id), Activity())
         activity.note(succeeded=200 <= reply.status < 300)
         if reply.status in _FAILURES and registration.cooldown:
-            self._resting[registration.endpoint] = time.monotonic() + registration.cooldown
+            self._resting[registration.tenant, registration.id] = time.monotonic() + registration.cooldown
 
     def _keep(self, key: tuple[object, ...], reply: Reply) -> None:
         if len(self._kept) >= _KEPT:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from msgspec.structs import replace
 from sqlalchemy import Engine
 
-from machinami.errors import Unavailable
+from machinami.errors import TenantNotFound, Unavailable
 from machinami.federation.client import SourceClient
 from machinami.federation.exchange import Forward, Reply
 from machinami.federation.reading import MAX_PAGES, PAGE
@@ -65,10 +65,14 @@ class Sources:
         """Registrations of a tenant that tell the latest, but none of a source on a request's way."""
         if self.is_empty:
             return []
+        try:
+            number = tenant_of(self._engine, tenant)
+        except TenantNotFound:  # whoever writes to it first makes it, and it has no registrations yet
+            return []
         now = datetime.now(UTC)
         return [
             each
-            for each in self._by_tenant.get(tenant_of(self._engine, tenant), ())
+            for each in self._by_tenant.get(number, ())
             if not each.is_temporal
             and each.alias not in via
             and (each.expires_at is None or each.expires_at > now)

@@ -9,6 +9,7 @@ from machinami.federation.client import SourceClient
 from machinami.federation.exchange import Forward, Reply
 from machinami.federation.registration import Mode, Registration
 from machinami.ngsild.context import CORE
+from msgspec.structs import replace
 
 URL = "http://127.0.0.1:9/ngsi-ld/v1/entities"
 
@@ -26,15 +27,16 @@ def forward(cooldown: float | None = 60) -> Forward:
     return Forward(registration=registration, method="GET", url=URL, headers={}, context=CORE)
 
 
-def answers(statuses: Sequence[int], given: Forward) -> list[Reply]:
-    """Of a source that gives these answers, to one request after another."""
+def answers(statuses: Sequence[int], *given: Forward) -> list[Reply]:
+    """Of a source that gives these answers, to one request after another; the last comes again and again."""
     rest = iter(statuses)
+    forwards = [*given, *[given[-1]] * (len(statuses) - len(given))]
 
     async def ask() -> list[Reply]:
         transport = httpx.MockTransport(lambda _: httpx.Response(next(rest)))
         async with httpx.AsyncClient(transport=transport) as client:
             sources = SourceClient(client, 5.0)
-            return [reply for _ in statuses for reply in await sources.send_all([given])]
+            return [reply for each in forwards for reply in await sources.send_all([each])]
 
     return asyncio.run(ask())
 
@@ -49,6 +51,12 @@ def test_a_source_that_fails_is_left_alone_for_its_cooldown(status: int) -> None
 @pytest.mark.parametrize("status", [200, 404, 403, 508])
 def test_a_source_that_answers_is_asked_again(status: int) -> None:
     assert [reply.status for reply in answers([status, 200], forward())] == [status, 200]
+
+
+def test_a_cooldown_is_that_of_one_registration() -> None:
+    tired = forward()
+    other = replace(tired, registration=replace(tired.registration, id="urn:x:2"))
+    assert [reply.status for reply in answers([500, 200], tired, other)] == [500, 200]
 
 
 def test_without_a_cooldown_a_source_is_asked_again() -> None:
