@@ -39,6 +39,8 @@ def test_hosted_contexts(client: httpx.Client) -> None:
     assert client.get("/jsonldContexts").json() == [details["URL"]]
     assert client.get(path, params={"details": "true"}).json()["numberOfHits"] == 2
     assert client.get("/jsonldContexts", params={"kind": "Cached"}).json() == []
+    only_json_ld = client.get("/jsonldContexts", headers={"Accept": JSON_LD["Content-Type"]})
+    assert (only_json_ld.status_code, only_json_ld.json()) == (200, [details["URL"]])
     entity = {"id": GAUGE, "type": "T", "level": 1}
     link = {
         "Link": f'<{details["URL"]}>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'

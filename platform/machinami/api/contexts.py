@@ -6,7 +6,6 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
-from machinami.api import negotiation
 from machinami.api.answers import ROOT, created, no_content
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
@@ -41,15 +40,14 @@ def add_context(call: Call) -> Response:
     "/jsonldContexts",
     clause="5.13.3, 6.29.3.2",
     parameters=("details", "kind"),
-    offered=(negotiation.JSON,),
     answers={200: "Addresses, or with details=true what is known of each"},
 )
 def list_contexts(call: Call) -> Response:
     """List @contexts."""
     found = call.services.contexts.list(call.arguments.one_of("kind", _KINDS, None))
     if call.arguments.flag("details"):
-        return _json([_details(call, stored) for stored in found])
-    return _json([_address(call, stored) for stored in found])
+        return _json(call, [_details(call, stored) for stored in found])
+    return _json(call, [_address(call, stored) for stored in found])
 
 
 @resource.endpoint(
@@ -57,7 +55,6 @@ def list_contexts(call: Call) -> Response:
     "/jsonldContexts/{contextId:path}",
     clause="5.13.4, 6.30.3.1",
     parameters=("details",),
-    offered=(negotiation.JSON, negotiation.JSON_LD),
     answers={
         200: "The @context, or with details=true what is known of it",
         404: "It is not stored here",
@@ -70,7 +67,7 @@ def serve_context(call: Call) -> Response:
     details = _details(call, stored)
     call.services.contexts.count(stored.url)
     if call.arguments.flag("details"):
-        return _json(details)
+        return _json(call, details)
     if stored.kind is ContextKind.CACHED:
         raise NotServed(
             "a cached @context is not served",
@@ -78,7 +75,7 @@ def serve_context(call: Call) -> Response:
             value=stored.url,
             cure="Ask its own address, or add details=true",
         )
-    return Response(orjson.dumps(stored.document), media_type=call.accept)
+    return _json(call, stored.document)
 
 
 @resource.endpoint(
@@ -116,5 +113,5 @@ def _details(call: Call, stored: StoredContext) -> dict[str, Any]:
     }
 
 
-def _json(payload: Any) -> Response:
-    return Response(orjson.dumps(payload), media_type=negotiation.JSON)
+def _json(call: Call, payload: Any) -> Response:
+    return Response(orjson.dumps(payload), media_type=call.accept)
