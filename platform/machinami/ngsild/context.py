@@ -27,6 +27,16 @@ MAX_NESTING = 16
 MAX_PARTS = 128
 """@contexts that together make one."""
 
+_TEXT_OR_NULL = (str, type(None))
+_KEYWORDS: Mapping[str, tuple[type, ...]] = {  # JSON-LD 1.1, clause 9.15
+    "@base": _TEXT_OR_NULL,
+    "@direction": _TEXT_OR_NULL,
+    "@import": (str,),
+    "@language": _TEXT_OR_NULL,
+    "@propagate": (bool,),
+    "@protected": (bool,),
+    "@version": (float,),
+}
 _MEMO_LIMIT = 20_000  # names that clients invent must not fill the memory
 _CORE_PART: Mapping[str, Any] = {}  # stands where a @context names the Core, whose terms come last anyway
 _CORE = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/v1/ngsi-ld-core-context(-v1\.\d+)?\.jsonld")
@@ -184,11 +194,15 @@ def _local(local: dict[str, Any], load: Load, trail: tuple[str, ...]) -> Iterato
     """A map of terms, after the one it is built on (``@import``)."""
     if "@context" in local:
         raise _malformed(local, "has a @context of its own", "Leave the inner one out")
-    imported = local.get("@import")
-    if isinstance(imported, str):
-        yield from _remote(imported, load, trail)
-    elif imported is not None:
-        raise _malformed(imported, "imports what is no URL", "Write a URL")
+    for keyword, kinds in _KEYWORDS.items():
+        if keyword in local and not isinstance(local[keyword], kinds):
+            raise _malformed(
+                local[keyword],
+                f"cannot be the value of {keyword}",
+                "Write what JSON-LD 1.1, clause 9.15, has there",
+            )
+    if "@import" in local:
+        yield from _remote(local["@import"], load, trail)
     yield local
 
 
