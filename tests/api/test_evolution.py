@@ -198,3 +198,23 @@ def test_a_past_scope_that_is_none_is_refused(client: httpx.Client, wrong: dict[
     scope = {"type": "Property", "value": "/a", **({"observedAt": "2026-01-01T00:00:00Z"} if wrong else {})}
     answer = client.post("/temporal/entities", json=_room(scope=[{**scope, **wrong}]))
     assert answer.status_code == 400
+
+
+@pytest.mark.usefixtures("room")
+def test_the_evolution_of_a_deleted_entity_stays(client: httpx.Client) -> None:
+    """Clauses 5.7.3.4 and 6.3.11: it is retrieved until it is deleted itself."""
+    assert client.delete(f"/entities/{ROOM}").status_code == 204
+    assert _values(client, "?datasetId=@none") == [1, 2, "urn:ngsi-ld:null"]
+    shown = client.get(f"{PATH}?options=sysAttrs").json()
+    assert shown["type"] == "Room"
+    assert shown["deletedAt"] >= shown["level"][-1]["deletedAt"]
+    assert client.delete(PATH).status_code == 204
+    assert client.get(PATH).status_code == 404
+
+
+@pytest.mark.usefixtures("room")
+def test_an_entity_that_is_there_again_was_not_deleted(client: httpx.Client) -> None:
+    client.delete(f"/entities/{ROOM}")
+    assert client.post("/entities", json=_room(type="Hall", level=3)).status_code == 201
+    shown = client.get(f"{PATH}?options=sysAttrs").json()
+    assert (shown["type"], "deletedAt" in shown) == ("Hall", False)

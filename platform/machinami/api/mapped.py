@@ -68,7 +68,9 @@ def map_entity(call: Call, entity_id: str) -> Mapped:
     """The EntityMap of a retrieval (clauses 5.7.1.4 and 5.7.3.4)."""
     if call.entity_map is not None:
         return Mapped(item=call.entity_map, is_new=False)
-    return Mapped(item=_create(call, "", [entity_id], [entity_id]), is_new=True)
+    here = read.retrieve_entities(call.services.engine, call.tenant, [entity_id])
+    known = [entity_id] if here or call.remote is None else []
+    return Mapped(item=_create(call, "", [entity_id], known), is_new=True)
 
 
 def map_entities(call: Call, selection: Selection, *, anew: bool = False) -> Mapped:

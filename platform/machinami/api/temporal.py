@@ -219,6 +219,8 @@ def _evolution(call: Call, form: Form, query: TemporalQuery, history: History) -
         sys_attrs=form.sys_attrs or simplified,
         lang=form.lang,
     )
+    if form.sys_attrs and history.deleted_at:
+        answer["deletedAt"] = format_time(history.deleted_at)  # clause 6.3.11
     return form.visible(answer)
 
 

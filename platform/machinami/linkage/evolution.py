@@ -39,6 +39,7 @@ def delete(engine: Engine, tenant: str, entity_id: str) -> None:
     with transaction(engine) as connection:
         if not evolution.take_away(connection, number, entity_id):
             raise entity_not_found(entity_id, tenant)
+        evolution.forget(connection, number, entity_id)
 
 
 def delete_attribute(

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Engine
 
+from machinami.errors import NotFound
 from machinami.linkage.read import Page, entity_not_found, in_order, retrieve_entity, tenant_of
 from machinami.model import Attributes, Entity
 from machinami.ngsild.aggregation import Aggregation
 from machinami.store import queries, queries_aggregate, queries_temporal
-from machinami.store.evolution import has_history
+from machinami.store.evolution import fetch_departed, has_history
 from machinami.store.queries import Selection
 from machinami.store.queries_aggregate import Period, SeriesOf, rendered
 from machinami.store.queries_temporal import Observed, Span
@@ -23,11 +24,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """Temporal evolution of one entity (clause 5.2.20).
 
     Attributes:
+        deleted_at: when the entity was deleted; None while it is there.
         extent: first and last moment of a partial answer, in its order; None where it is whole.
     """
 
     entity: Entity
     attributes: Attributes
+    deleted_at: datetime | None = None
     extent: tuple[datetime, datetime] | None = None
 
 
@@ -54,18 +57,31 @@ class FoundHistory(msgspec.Struct, frozen=True, kw_only=True):
 def retrieve_temporal(
     engine: Engine, tenant: str, entity_id: str, span: Span, names: Sequence[str], most: Most
 ) -> History:
-    """Retrieve Temporal Evolution of an Entity, clause 5.7.3.
+    """Retrieve Temporal Evolution of an Entity, clause 5.7.3; it may have been deleted.
 
     Raises:
-        NotFound: no entity has this id, or nothing of it is recorded.
+        NotFound: no entity has or had this id, or nothing of it is recorded.
     """
-    entity, number = retrieve_entity(engine, tenant, entity_id), tenant_of(engine, tenant)
+    number = tenant_of(engine, tenant)
+    entity, deleted_at = _entity(engine, number, tenant, entity_id)
     found = _histories(engine, number, [entity], span, names, most)[0]
     if not found.attributes:
         with reading(engine) as connection:
             if not has_history(connection, number, entity_id, names):
                 raise entity_not_found(entity_id, tenant)
-    return found
+    return msgspec.structs.replace(found, deleted_at=deleted_at)
+
+
+def _entity(engine: Engine, number: int, tenant: str, entity_id: str) -> tuple[Entity, datetime | None]:
+    """An entity, or what it was, and when it was deleted."""
+    try:
+        return retrieve_entity(engine, tenant, entity_id), None
+    except NotFound:
+        with reading(engine) as connection:
+            found = fetch_departed(connection, number, entity_id)
+        if found is None:
+            raise
+        return found
 
 
 def query_temporal(

@@ -42,6 +42,12 @@ _UPDATE = (
     "UPDATE entity SET types = %s, scope = %s, attributes = %s, bounds = %s::box, modified_at = %s"
     " WHERE tenant = %s AND id = %s"
 )
+_DELETE = (
+    "WITH gone AS (DELETE FROM entity WHERE tenant = %s AND id = %s RETURNING tenant, id, types, created_at)"
+    " INSERT INTO departed (tenant, id, types, created_at, deleted_at) SELECT *, now() FROM gone"
+    " ON CONFLICT (tenant, id) DO UPDATE SET types = excluded.types, created_at = excluded.created_at,"
+    " deleted_at = excluded.deleted_at"
+)
 _RESCHEDULE = "UPDATE entity SET expires_at = %s, due_at = %s WHERE tenant = %s AND id = %s"
 _FEW = 20  # below, single statements are faster than a table in between
 _TOUCHED = (
@@ -137,8 +143,8 @@ def reschedule_entities(connection: Connection, entities: Sequence[tuple[int, En
 
 
 def delete_entities(connection: Connection, keys: Sequence[EntityKey]) -> None:
-    """Remove entities; their history stays."""
-    _execute_many(connection, "DELETE FROM entity WHERE tenant = %s AND id = %s", keys)
+    """Remove entities; their history stays, and what it is the history of."""
+    _execute_many(connection, _DELETE, keys)
 
 
 def notify(connection: Connection, keys: Iterable[EntityKey]) -> None:

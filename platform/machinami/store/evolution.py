@@ -8,12 +8,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from machinami.model import Instance
+from machinami.model import Entity, Instance
 from machinami.store.queries_temporal import TAKEN_AWAY, instance_id, is_there, read_instance_id
-from machinami.store.tables import observation, series
+from machinami.store.tables import departed, observation, series
 
 
 def has_history(connection: Connection, tenant: int, entity_id: str, attributes: Sequence[str] = ()) -> bool:
@@ -46,6 +46,21 @@ def take_away(
         wanted.append(series.c.dataset_id.in_(datasets))
     those = select(series.c.series).where(*wanted)
     return _write(connection, [observation.c.series.in_(those)], TAKEN_AWAY)
+
+
+def forget(connection: Connection, tenant: int, entity_id: str) -> None:
+    """Forget an entity that was deleted."""
+    connection.execute(delete(departed).where(departed.c.tenant == tenant, departed.c.id == entity_id))
+
+
+def fetch_departed(connection: Connection, tenant: int, entity_id: str) -> tuple[Entity, datetime] | None:
+    """An entity that was deleted, without attributes, and when; it may be there again."""
+    query = select(departed).where(departed.c.tenant == tenant, departed.c.id == entity_id)
+    row: Any = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    entity = Entity(id=row.id, types=tuple(row.types), attributes={}, created_at=row.created_at)
+    return entity, row.deleted_at
 
 
 def find_instance(

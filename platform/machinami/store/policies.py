@@ -4,12 +4,12 @@ import re
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, delete, select, text, update
 
 from machinami.errors import InvalidRequest
 from machinami.store.partitions import drop_partitions, has_months
 from machinami.store.rollups import LEVELS, bucket_start
-from machinami.store.tables import storage
+from machinami.store.tables import departed, storage
 
 FOREVER = "forever"
 _NO_AGE = (FOREVER, "never")
@@ -95,6 +95,7 @@ def drop_old(connection: Connection, policies: Policies, now: datetime) -> list[
         return []
     before = bucket_start(now - policies.retention, _DAY)
     connection.execute(_KEEP_FROM, {"before": before})
+    connection.execute(delete(departed).where(departed.c.deleted_at < before))
     dropped: list[str] = []
     for relation in ("observation", *(level.relation for level in LEVELS if not level.kept)):
         drop = drop_partitions if has_months(connection, relation) else _drop_chunks

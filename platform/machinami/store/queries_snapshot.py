@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 
 from machinami.store.queries_subscription import Watched, delete_subscription
-from machinami.store.tables import entity_map, outbox, registration, snapshot, subscription, tenant
+from machinami.store.tables import departed, entity_map, outbox, registration, snapshot, subscription, tenant
 
 
 class StoredSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +165,7 @@ def _empty(connection: Connection, home: int) -> None:
     )
     for row in mine.all():
         delete_subscription(connection, home, row.id, Watched(row.kind))
-    for table in (outbox, registration, entity_map):
+    for table in (outbox, registration, entity_map, departed):
         connection.execute(delete(table).where(table.c.tenant == home))
     connection.execute(delete(tenant).where(tenant.c.tenant == home))
 

@@ -74,6 +74,18 @@ entity = Table(
     Index("entity_bounds", "bounds", postgresql_using="gist"),
 )
 
+departed = Table(
+    "departed",
+    metadata,
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("id", Text(collation="C"), nullable=False),
+    Column("types", ARRAY(Text), nullable=False, comment="expanded IRIs"),
+    Column("created_at", Moment, nullable=False),
+    Column("deleted_at", Moment, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    comment="entities that were deleted, and may be there again",
+)
+
 series = Table(
     "series",
     metadata,
