@@ -22,8 +22,8 @@ _KM_PER_PERCENT = 0.9  # of battery
 _CHARGE_PER_HOUR = 12.0
 # share of the fleet that is under way at 0, 3, 6 … 24 o'clock
 _DEMAND = {
-    False: (0.08, 0.05, 0.2, 0.3, 0.24, 0.28, 0.32, 0.16, 0.08),
-    True: (0.1, 0.05, 0.1, 0.26, 0.36, 0.36, 0.24, 0.15, 0.1),
+    False: (0.04, 0.01, 0.18, 0.3, 0.24, 0.28, 0.32, 0.16, 0.04),
+    True: (0.06, 0.02, 0.08, 0.26, 0.36, 0.36, 0.24, 0.15, 0.06),
 }
 _MEAN_TRIP = 700.0  # seconds, to turn that share into departures
 _FAR, _TOO_NEAR = 2_500.0, 400.0  # metres: pull falls to a third; nobody rides less

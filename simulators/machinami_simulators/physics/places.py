@@ -7,6 +7,7 @@ from machinami_simulators.city import City
 from machinami_simulators.geometry import Floats
 
 _M = 60.0
+_ANYWAY = 1e-6  # share of the peak that makes a way possible where everything is closed
 _NEAR = 1_600.0  # metres after which the pull of a next place has fallen to a third
 
 
@@ -55,6 +56,34 @@ SHAPES = {
         dwell=80 * _M,
         visitors=0.1,
         next_pull=0.3,
+    ),
+    "counter": Shape(  # closed at night, as the three below
+        weekday=(0.0, 0.0, 0.0, 0.85, 0.8, 1.0, 0.2, 0.0),
+        weekend=(0.0, 0.0, 0.0, 0.2, 0.3, 0.3, 0.05, 0.0),
+        dwell=50 * _M,
+        visitors=0.08,
+        next_pull=0.3,
+    ),
+    "shops": Shape(
+        weekday=(0.0, 0.0, 0.0, 0.35, 0.65, 0.55, 0.8, 0.25),
+        weekend=(0.0, 0.0, 0.0, 0.55, 1.0, 0.95, 0.8, 0.25),
+        dwell=40 * _M,
+        visitors=0.15,
+        next_pull=1.3,
+    ),
+    "stand": Shape(
+        weekday=(0.0, 0.0, 0.05, 0.8, 0.6, 0.4, 0.1, 0.0),
+        weekend=(0.0, 0.0, 0.05, 1.0, 0.9, 0.6, 0.1, 0.0),
+        dwell=20 * _M,
+        visitors=0.35,
+        next_pull=0.7,
+    ),
+    "hall": Shape(
+        weekday=(0.0, 0.0, 0.0, 0.3, 0.5, 0.5, 0.05, 0.0),
+        weekend=(0.0, 0.0, 0.0, 0.6, 1.0, 0.95, 0.1, 0.0),
+        dwell=60 * _M,
+        visitors=0.7,
+        next_pull=1.4,
     ),
     "school": Shape(
         weekday=(0.02, 0.01, 0.08, 0.95, 1.0, 0.9, 0.35, 0.1),
@@ -107,6 +136,6 @@ def next_places(city: City, busy: Floats, *, visitors: bool) -> Floats:
     share = np.array([shape.visitors if visitors else 1 - shape.visitors for shape in shapes])
     room = np.array([place.crowd * place.receivers for place in city.plan.place])  # for people, at the peak
     comes = room * [shape.next_pull / shape.dwell for shape in shapes] * share
-    chances = comes * (busy + 0.01) * np.exp(-distances(city) / _NEAR)
+    chances = comes * (busy + _ANYWAY) * np.exp(-distances(city) / _NEAR)
     np.fill_diagonal(chances, 0.0)
     return np.cumsum(chances / chances.sum(axis=1, keepdims=True), axis=1)

@@ -76,6 +76,10 @@ class Rivers:
         before = self._before[gauges]
         return before + part * (self._after[gauges] - before)
 
+    def over_bank(self, gauges: NDArray[np.intp]) -> Floats:
+        """Metres by which the water stands over the bank at these gauges; 0 where it does not."""
+        return np.maximum(self._after - self._bank, 0.0)[gauges]
+
     def flow(self) -> Floats:
         """m³/s at each gauge."""
         return self._flow * _M3S

@@ -23,6 +23,7 @@ _LONGEST = 50 * _MINUTE
 _PASSING = 9.0  # m/s
 _RAMP = 300.0  # seconds in which a storm on a catchment grows and fades
 _AIR_DENSITY, _HOLLAND_B = 1.15, 1.5
+_SHIELD = 400_000.0  # metres from the eye to the middle of the edge of its high cloud
 _METRES_PER_HPA, _SETUP = 0.01, 0.00035  # of surge; per (m/s)²
 
 
@@ -104,6 +105,12 @@ def typhoon_rain(typhoon: Typhoon, points: Floats, since: float) -> Floats:
     wall = np.exp(-(((radius - typhoon.radius) / (0.9 * typhoon.radius)) ** 2))
     bands = 0.5 * (1 + np.cos(2 * angle - radius / 22_000)) * np.exp(-radius / 130_000)
     return typhoon.rain * (wall + 0.45 * bands * (radius > typhoon.radius))
+
+
+def typhoon_cloud(typhoon: Typhoon, since: float) -> float:
+    """Share of the sky under the shield of high cloud, which reaches some 300 km beyond the eye."""
+    away = float(np.hypot(*typhoon_centre(typhoon, since)))
+    return math.exp(-((away / _SHIELD) ** 4))
 
 
 def typhoon_wind(typhoon: Typhoon, since: float) -> float:

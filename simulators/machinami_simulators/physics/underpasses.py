@@ -1,4 +1,5 @@
 """Underpasses: rain of the streets around runs to the lowest point, and pumps lift it out again.
+A river over its bank next to one runs into it.
 
 The pumps are made for 50 mm/h, the usual design rain of Japanese city drainage (a five-year
 rain); what falls above it collects in the hollow, to which thirty times its own area drains.
@@ -18,6 +19,8 @@ _PUMPS = 50.0  # mm/h of rain that they keep up with
 _GATHERS = 30.0  # m² of street for each m² of hollow
 _FULL = 4.2  # metres: then it flows off along the street
 _RUNOFF = 0.9  # share of the rain, on asphalt
+_SPILLS = 8.0  # metres an hour for each metre of the nearest river over its bank, next to it
+_REACHES = 600.0  # metres from the bank, at which a third of that comes
 
 
 class Underpasses:
@@ -26,13 +29,16 @@ class Underpasses:
     def __init__(self, city: City, scale: Scale, weather: Weather, rivers: Rivers, truth: Truth) -> None:
         places = np.array([underpass.at for underpass in city.plan.underpass])
         gauges = np.array([gauge.at for gauge in city.gauges])
-        nearest: list[int] = ((places[:, None, :] - gauges) ** 2).sum(axis=2).argmin(axis=1).tolist()
+        away = np.hypot(*np.moveaxis(places[:, None, :] - gauges, 2, 0))
+        nearest: list[int] = away.argmin(axis=1).tolist()
         order = [river.id for river in city.plan.river]
         catchment = np.array([order.index(city.gauges[gauge].river.id) for gauge in nearest])
         islands = np.arange(scale.islands)[:, None]
         self.names = scale.names([underpass.id for underpass in city.plan.underpass])
         self._catchment = (catchment + len(order) * islands).reshape(-1)
-        self._weather, self._truth = weather, truth
+        self._weather, self._rivers, self._truth = weather, rivers, truth
+        self._spills = np.tile(_SPILLS * np.exp(-away.min(axis=1) / _REACHES), scale.islands)
+        self._gauge = (np.array(nearest) + len(city.gauges) * islands).reshape(-1)
         self._pumps = np.tile([underpass.pumps for underpass in city.plan.underpass], scale.islands) * _PUMPS
         self._before: Floats = np.zeros(len(self.names))  # depth a minute ago
         self.depth: Floats = np.zeros(len(self.names))
@@ -48,7 +54,9 @@ class Underpasses:
         while self.time < now:
             self.time += MINUTE
             rain = self._weather.rain(self.time)[self._catchment]
-            rise = (_RUNOFF * rain - self._pumps) * _GATHERS / 1000 * MINUTE / 3600
+            street = (_RUNOFF * rain - self._pumps) * _GATHERS / 1000
+            river = self._spills * self._rivers.over_bank(self._gauge)
+            rise = (street + river) * MINUTE / 3600
             self._before, self.depth = self.depth, np.clip(self.depth + rise, 0.0, _FULL)
             wet = np.flatnonzero(self.depth > 0)
             if wet.size:

@@ -104,7 +104,9 @@ class Weather:
     def _sky(self, now: float) -> Sky:
         raining = float(self.rain(now).mean())
         warmer, cloud, drier, breeze = self._between_days(now)
-        cloud = max(cloud, min(raining / 2, 1.0))
+        typhoons, since = self._scenario.typhoons, now - self._start
+        shields = [storms.typhoon_cloud(typhoon, since) for typhoon in typhoons]
+        cloud = max(cloud, min(raining / 2, 1.0), *shields)
         season = -math.cos(2 * math.pi * (self.season(now) * _DAY - _COLDEST) / _YEAR)
         mean = 19.5 + 7.5 * season + warmer + self._scenario.warmer
         daily = (4.2 - 2.2 * cloud) * math.cos(2 * math.pi * (self.local(now) - 14) / 24)
@@ -113,8 +115,6 @@ class Weather:
         humidity = _humidity(
             temperature, mean - 0.7 * self._scenario.warmer - 4.5 + 1.5 * season - drier, raining
         )
-        typhoons = self._scenario.typhoons
-        since = now - self._start
         wind = breeze + 1.5 * solar / 800 + sum(storms.typhoon_wind(typhoon, since) for typhoon in typhoons)
         return Sky(
             temperature=temperature,

@@ -98,4 +98,4 @@ def test_fixes_are_lost_between_high_houses(namiki):
 def test_demand_follows_the_hour(namiki, hour):
     bikes = make(namiki).bikes
     share = bikes._share(START + (hour - 8) * 3600)
-    assert share < 0.1 if hour == 3 else share > 0.2
+    assert 0 < share < 0.03 if hour == 3 else share > 0.2

@@ -28,6 +28,15 @@ def test_people_follow_the_hour(namiki):
     assert counts[18] > 10 * counts[3]
 
 
+def test_nobody_is_in_shops_and_museums_in_the_small_hours(day):
+    _, truth = day
+    small_hours = {datetime.fromisoformat(f"2026-11-21T0{hour}:00:00+09:00").timestamp() for hour in (2, 3)}
+    people = {row.place: row.mean for row in truth.of(Presence) if row.hour in small_hours}
+    closed = {"museum", "nishihama-aquarium", "craft-village", "shopping-mall", "city-hall", "farm-stand"}
+    assert max(people[place] for place in closed) < 1
+    assert people["yunotani-onsen"] > 5  # its guests sleep there
+
+
 def test_crowds_stay_in_balance(namiki):
     world = make(namiki, start=START + 3600)
     world.people.advance(START + 3 * 3600)

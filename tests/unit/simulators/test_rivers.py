@@ -111,6 +111,16 @@ def test_a_typhoon_floods_underpasses_and_fills_shelters(namiki, typhoon):
     )
 
 
+def test_a_river_over_its_bank_runs_into_the_underpass_beside_it(typhoon):
+    world, truth = typhoon
+    deepest: dict[str, float] = defaultdict(float)
+    for row in truth.of(Underpass):
+        deepest[row.underpass] = max(deepest[row.underpass], row.depth)
+    assert deepest["underpass-higashi"] > 0.5  # 200 m from the Enoki; its pumps alone lift the rain
+    assert deepest["underpass-higashi"] > deepest["underpass-joka"] + 0.3  # 1.7 km from any river
+    assert (world.rivers.over_bank(np.arange(len(world.rivers.names))) == 0).all()  # the day after
+
+
 def test_an_underpass_gauge_reports_the_water_on_the_road(namiki):
     world = make(namiki, "typhoon")
     world.skip_to(START + 15 * 3600)

@@ -76,6 +76,8 @@ def test_a_typhoon_blows_rains_and_lifts_the_sea_when_it_is_near(namiki):
     assert 0.5 < surge[0] < 2.0
     assert rain[0] > 40
     assert rain[12] < 5
+    assert storms.typhoon_cloud(typhoon, at[0]) > 0.99
+    assert storms.typhoon_cloud(typhoon, nearest - 48 * 3600) < 0.01
     assert storms.typhoon_centre(typhoon, nearest) == pytest.approx(
         np.array([-np.cos(np.radians(35)), np.sin(np.radians(35))]) * 30_000
     )
