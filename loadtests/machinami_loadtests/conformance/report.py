@@ -89,7 +89,9 @@ def summary(report: Report) -> str:
     """The verdict in one line."""
     excused = sum(_excused(report, result) for result in report.results)
     share = 100 * report.passed / max(1, report.total)
-    return f"{report.passed:,} of {report.total:,} tests passed, {share:.1f} %; {excused} of the others waived"
+    return (
+        f"{report.passed:,} of {report.total:,} tests passed, {share:.1f} %; {excused} of the others waived"
+    )
 
 
 def page(report: Report) -> Iterator[str]:
