@@ -1,5 +1,6 @@
 """The roles as processes: they serve, and SIGTERM ends them, whoever looks on."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,21 +12,30 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from api_samples import GAUGE, gauge
+from machinami.api.serve import serve
+from machinami.errors import SetupError
 from machinami.linkage.write import Linkage
 from machinami.model import Change, Operation
+from machinami.settings import Settings
 from sqlalchemy import Engine
 
 _PROGRAM = (
-    "from machinami.{role}.serve import serve; from machinami.settings import Settings; serve(Settings())"
+    "from machinami.{role}.serve import serve; from machinami.settings import Settings; "
+    "serve(Settings(){options})"
 )
 
 
 @contextmanager
-def _role(role: str, database_url: str, port: int) -> Generator[subprocess.Popen[bytes]]:
-    environment = {"MACHINAMI_DATABASE_URL": database_url, "MACHINAMI_API_PORT": str(port)}
-    command = [sys.executable, "-W", "error", "-c", _PROGRAM.format(role=role)]
+def _role(role: str, database_url: str, port: int, options: str = "") -> Generator[subprocess.Popen[bytes]]:
+    environment = {
+        "MACHINAMI_DATABASE_URL": database_url,
+        "MACHINAMI_API_PORT": str(port),
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # the code under test, installed or not
+    }
+    command = [sys.executable, "-W", "error", "-c", _PROGRAM.format(role=role, options=options)]
     process = subprocess.Popen(command, env=environment)
     try:
         yield process
@@ -63,6 +73,39 @@ def test_the_api_ends_at_once_while_pages_look_on(database_url: str, port: int, 
             process.send_signal(signal.SIGTERM)
             assert ": cut off, come again" in list(lines)
         assert process.wait(timeout=20) in (0, -signal.SIGTERM)
+
+
+def _answering(port: int) -> int | None:
+    """The process that has taken a new connection; None as long as none has."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        own = connection.getsockname()
+        threading.Event().wait(0.02)
+        return next((each.pid for each in psutil.net_connections("tcp4") if each.raddr == own), None)
+
+
+def test_several_share_a_port_and_one_may_die(database_url: str, port: int) -> None:
+    health = f"http://127.0.0.1:{port}/machinami/v1/health"
+    shared = ", share_port=True"
+    with (
+        _role("api", database_url, port, shared) as first,
+        _role("api", database_url, port, shared) as second,
+    ):
+        _wait(health)
+        seen: set[int | None] = set()
+        while not {first.pid, second.pid} <= seen:  # the second may still be starting
+            seen.add(_answering(port))
+        first.kill()
+        first.wait()
+        assert all(httpx.get(health).status_code == 200 for _ in range(20))
+
+
+def test_a_port_that_is_not_shared_is_refused(database_url: str, port: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        settings = Settings(database_url=database_url, api_port=port)
+        with pytest.raises(SetupError, match="cannot be shared"):
+            serve(settings, share_port=True)
 
 
 def test_the_notifier_delivers_and_ends(client: httpx.Client, database_url: str, port: int) -> None:

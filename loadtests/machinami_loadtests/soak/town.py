@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 import psutil
 from machinami.errors import MachinamiError, Unavailable
-from machinami.local.city import ingest_roles
+from machinami.local.city import worker_roles
 from machinami.local.ports import LOOPBACK, free_port
 from machinami.local.state import CityStatus, State, process_of
 from machinami.settings import read_city
@@ -99,7 +99,7 @@ class Town:
 
     def ingest_roles(self) -> Sequence[str]:
         """Names of the workers' roles."""
-        return ingest_roles(self.workers)
+        return worker_roles("ingest", self.workers)
 
     def role(self, name: str) -> psutil.Process:
         """A role's process; waited for while there is none."""

@@ -54,13 +54,22 @@ def up(
         int | None,
         typer.Option(min=1, max=64, help="Processes that read the stream side by side.", show_default="1"),
     ] = None,
+    api_workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that answer on the API's port.", show_default="1"),
+    ] = None,
 ) -> None:
     """Start the city: broker, database, ingest, API, notifier and simulator. Ctrl-C stops it.
 
     Everything listens on this machine only and lives in the data folder; a second start goes on with it.
     """
     settings = load_settings(
-        data_dir, api_port=api_port, mqtt_port=mqtt_port, database_url=database, ingest_workers=workers
+        data_dir,
+        api_port=api_port,
+        mqtt_port=mqtt_port,
+        database_url=database,
+        ingest_workers=workers,
+        api_workers=api_workers,
     )
     read_pinned(settings.context_folders)  # said once here, not by each role that starts again and again
     size = _words({"--scale": scale})
@@ -75,6 +84,7 @@ def up(
         stream_max_bytes=settings.stream_max_bytes,
         durability=settings.durability,
         ingest_workers=settings.ingest_workers,
+        api_workers=settings.api_workers,
     )
     run_city(plan, Screen())
 

@@ -22,15 +22,19 @@ def ingest(data_dir: DataDir = None, metrics_port: MetricsPort = None) -> None:
 def api(
     data_dir: DataDir = None,
     port: Annotated[int | None, typer.Option("--port", help="HTTP port.", min=1, max=65535)] = None,
+    share_port: Annotated[
+        bool, typer.Option("--share-port", help="Several such processes answer on the port, in turns.")
+    ] = False,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Serve the standard API, the live changes and the apps, until SIGTERM."""
     from machinami.api.serve import serve
     from machinami.local.exporter import CityCollector
     from machinami.metrics import expose
 
-    settings = load_settings(data_dir, api_port=port)
+    settings = load_settings(data_dir, api_port=port, metrics_port=metrics_port)
     expose(CityCollector(settings.data_dir))
-    serve(settings)
+    serve(settings, share_port=share_port)
 
 
 def notify(data_dir: DataDir = None, metrics_port: MetricsPort = None) -> None:

@@ -41,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         stream_max_bytes: disk space for messages that are not committed yet.
         durability: what they survive.
         ingest_workers: how many processes read them.
+        api_workers: how many processes answer requests.
     """
 
     data_dir: Path
@@ -52,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     stream_max_bytes: int = 8 * 2**30
     durability: Durability = Durability.CRASH
     ingest_workers: int = 1
+    api_workers: int = 1
 
 
 def run_city(plan: Plan, screen: Screen) -> None:
@@ -140,9 +142,15 @@ class _Run:
 
     def _start_workers(self) -> None:
         plan = self._plan
-        for name in ingest_roles(plan.ingest_workers):
+        for name in worker_roles("ingest", plan.ingest_workers):
             self._add(Worker(name, plan.data_dir, grace=0.8, metered=True, command="ingest"))
-        self._add(Worker("api", plan.data_dir, options=("--port", str(plan.api_port)), port=plan.api_port))
+        shared = plan.api_workers > 1
+        options = ("--port", str(plan.api_port), *(["--share-port"] if shared else ()))
+        for name in worker_roles("api", plan.api_workers):
+            api = Worker(
+                name, plan.data_dir, options=options, port=plan.api_port, metered=shared, command="api"
+            )
+            self._add(api)
         self._add(Worker("notify", plan.data_dir, grace=0.5, metered=True))
         if plan.simulate is not None:
             self._add(Worker("simulate", plan.data_dir, options=plan.simulate))
@@ -204,9 +212,9 @@ class _Run:
         write_state(self._plan.data_dir, CityStatus(roles=roles, counters=self._counters))
 
 
-def ingest_roles(workers: int) -> Sequence[str]:
+def worker_roles(name: str, workers: int) -> Sequence[str]:
     """``ingest``, or ``ingest-1``, ``ingest-2`` … where there are several."""
-    return ["ingest"] if workers == 1 else [f"ingest-{number + 1}" for number in range(workers)]
+    return [name] if workers == 1 else [f"{name}-{number + 1}" for number in range(workers)]
 
 
 @contextmanager

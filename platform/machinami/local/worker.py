@@ -59,8 +59,8 @@ class Worker:
 
     @property
     def metrics(self) -> str:
-        """URL of its numbers for Prometheus; a role that has a port serves them there."""
-        port = self._port or self._metrics_port
+        """URL of its numbers for Prometheus; a role that has a port of its own serves them there."""
+        port = self._metrics_port or self._port
         return f"http://{LOOPBACK}:{port}/metrics" if port else ""
 
     def start(self, _pause: Pause = time.sleep) -> None:

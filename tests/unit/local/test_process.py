@@ -87,7 +87,7 @@ def test_a_child_that_inherits_the_lock_keeps_it(tmp_path: Path):
     os.close(descriptor)
     assert lock_folder(tmp_path, wait=0) is None
     stop(child, signals=())
-    again = lock_folder(tmp_path, wait=1)
+    again = lock_folder(tmp_path, wait=30)
     assert again is not None
     os.close(again)
 
