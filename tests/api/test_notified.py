@@ -7,7 +7,7 @@ import httpx
 import pytest
 from api_receivers import Receivers, deliver, subscribe
 from api_samples import GAUGE, gauge
-from machinami.linkage.outbox import Outbox
+from machinami.linkage.periodic import Periodic
 from sqlalchemy import Engine, text
 
 NULL = "urn:ngsi-ld:null"
@@ -148,9 +148,9 @@ def test_periodic(client: httpx.Client, engine: Engine, told: Told) -> None:
     subscribe(client, "b", timeInterval=3600, q="currentLevel>100")
     _patch(client, currentLevel={"type": "Property", "value": 8})
     assert told() == []  # changes mean nothing to it
-    outbox = Outbox(engine)
-    assert sorted(outbox.tell(rule) for rule in outbox.periodic()) == [False, True]
-    assert [outbox.tell(rule) for rule in outbox.periodic()] == [False, False]  # one waits already
+    periodic = Periodic(engine)
+    assert sorted(periodic.tell(rule) for rule in periodic.rules()) == [False, True]
+    assert [periodic.tell(rule) for rule in periodic.rules()] == [False, False]  # one waits already
     assert [entity["currentLevel"]["value"] for entity in told()] == [8]
 
 

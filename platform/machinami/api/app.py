@@ -29,6 +29,7 @@ from machinami.api import (
     identity,
     registrations,
     snapshots,
+    source_subscriptions,
     subscriptions,
     temporal,
     types,
@@ -38,7 +39,6 @@ from machinami.api.documentation import DESCRIPTION, DOCS_PAGE, SCHEMAS, STATIC,
 from machinami.api.endpoint import Endpoint, Handler, handler
 from machinami.api.metrics import PATH as METRICS
 from machinami.api.metrics import metered, metrics
-from machinami.api.pending import resource as pending
 from machinami.api.problems import http_response, problem_response, unexpected_response
 from machinami.api.services import Services
 from machinami.errors import BadRequestData
@@ -58,11 +58,11 @@ RESOURCES = (
     types.resource,
     subscriptions.resource,
     registrations.resource,
+    source_subscriptions.resource,
     identity.resource,
     contexts.resource,
     city.resource,
     dead_letters.resource,
-    pending,
 )
 ENDPOINTS: tuple[Endpoint, ...] = tuple(each for resource in RESOURCES for each in resource.endpoints)
 APPS = "machinami.apps"
@@ -146,15 +146,11 @@ def _add(app: FastAPI, endpoint: Endpoint, handle: Handler) -> None:
         methods=[endpoint.method],
         summary=endpoint.summary,
         tags=[endpoint.tag],
-        operation_id=_operation_id(endpoint),
+        operation_id=endpoint.function.__name__,
         openapi_extra=describe(endpoint),
         response_model=None,
         route_class_override=_Route,
     )
-
-
-def _operation_id(endpoint: Endpoint) -> str:
-    return endpoint.function.__name__ if endpoint.function else endpoint.summary.replace(" ", "_").lower()
 
 
 def by_path(endpoints: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:

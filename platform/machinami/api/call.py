@@ -214,8 +214,10 @@ class Call:
         return {name: value for name, value in found.items() if name != "@context"}
 
     def identifier(self, name: str) -> str:
-        """A variable of the path that has to be a URI."""
-        return check_uri(self.path[name], name)
+        """A variable of the path that has to be a URI; what a Location header told may stand for it."""
+        value = self.path[name]
+        place = str(self._request.scope["path"]).removesuffix(value)
+        return check_uri(value.removeprefix(place), name)
 
     def _embedded(self, document: Any) -> Source:
         source = as_object(document).get("@context")

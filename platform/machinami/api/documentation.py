@@ -69,8 +69,6 @@ def describe(endpoint: Endpoint) -> dict[str, Any]:
 
 def _description(endpoint: Endpoint) -> str:
     parts = [f"Clause {endpoint.clause}."] if endpoint.clause else []
-    if endpoint.function is None:
-        parts.append("Not implemented yet: answers 501.")
     if endpoint.pending:
         parts.append(f"Not implemented yet, each answers 501: {', '.join(endpoint.pending)}.")
     return " ".join(parts)
@@ -107,7 +105,7 @@ def _meaning(parameter: Parameter) -> str:
 
 def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
     mapped = [ENTITY_MAP] if "entityMap" in endpoint.parameters else []
-    names: Sequence[str] = (*_ALWAYS, *mapped) if endpoint.clause and endpoint.function else ()
+    names: Sequence[str] = (*_ALWAYS, *mapped) if endpoint.clause else ()
     return [
         {"name": name, "in": "header", "description": _HEADERS[name], "schema": {"type": "string"}}
         for name in names

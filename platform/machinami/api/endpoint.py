@@ -18,7 +18,7 @@ from machinami.api.distribution import STRATEGIES, answer
 from machinami.api.parameters import read_arguments
 from machinami.api.problems import problem_response, unexpected_response
 from machinami.api.services import Services
-from machinami.errors import MachinamiError, NotSupported
+from machinami.errors import MachinamiError
 
 MAX_BODY = 16 * 2**20
 """Bytes of a request's body."""
@@ -38,7 +38,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         media: media types that the body may have; empty where there is no body.
         offered: media types of the answer, best first.
         answers: status → meaning, for the documentation.
-        function: None where the whole endpoint answers 501.
+        function: does what is asked.
     """
 
     method: str
@@ -52,7 +52,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     answers: Mapping[int, str] = {}
     tag: str = ""
     body: Any = {}
-    function: Function | None = None
+    function: Function
 
 
 class Resource:
@@ -82,12 +82,6 @@ class Resource:
 
         return register
 
-    def pending(self, method: str, path: str, clause: str, summary: str) -> None:
-        """Register what the standard has and this server has not yet: it answers 501."""
-        self.endpoints.append(
-            Endpoint(method=method, path=self.root + path, clause=clause, summary=summary, tag=self.tag)
-        )
-
 
 def handler(endpoint: Endpoint, services: Services) -> Handler:
     """The coroutine that serves an endpoint."""
@@ -96,8 +90,6 @@ def handler(endpoint: Endpoint, services: Services) -> Handler:
 
     async def handle(request: Request) -> Response:
         try:
-            if function is None:
-                raise _not_yet(endpoint)
             body = await _read_body(request) if endpoint.media else b""
             call = _call(endpoint, services, request, body)
             response = await answer(call, function, strategy)
@@ -144,13 +136,3 @@ async def _read_body(request: Request) -> bytes:
         if len(body) > MAX_BODY:
             raise HTTPException(413, f"a body may have {MAX_BODY} bytes")
     return bytes(body)
-
-
-def _not_yet(endpoint: Endpoint) -> NotSupported:
-    path = endpoint.path.replace(":path}", "}")
-    return NotSupported(
-        f"{endpoint.summary} (clause {endpoint.clause}) is not implemented yet",
-        field="path",
-        value=f"{endpoint.method} {path}",
-        cure="See /docs for what there is",
-    )

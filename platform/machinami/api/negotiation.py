@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers
 
-from machinami.errors import BadRequestData, NotAcceptable, UnsupportedMediaType
+from machinami.errors import BadRequestData, InvalidRequest, NotAcceptable, UnsupportedMediaType
 from machinami.model import DEFAULT_TENANT
 
 JSON = "application/json"
@@ -44,9 +44,17 @@ def content_type(headers: Headers, known: Sequence[str]) -> str:
     """The body's media type, without its parameters.
 
     Raises:
+        InvalidRequest: it is not said (clause 6.3.4).
         UnsupportedMediaType: it is none of those known here.
     """
-    text = headers.get("content-type", "")
+    text = headers.get("content-type")
+    if text is None:
+        raise InvalidRequest(
+            "the type of the body is not said",
+            field="Content-Type",
+            value=None,
+            cure=f"Send {' or '.join(known)}",
+        )
     found = text.partition(";")[0].strip().lower()
     if found not in known:
         raise UnsupportedMediaType(

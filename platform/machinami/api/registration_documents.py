@@ -12,21 +12,18 @@ from machinami.api import members
 from machinami.api.members import Reader, wrong
 from machinami.api.negotiation import JSON, JSON_LD
 from machinami.api.shapes import as_array, is_texts
-from machinami.federation.registering import StoredRegistration
 from machinami.federation.registration import Mode
-from machinami.model import format_time
+from machinami.federation.showing import NAMES, TYPE
 from machinami.ngsild.context import Context
 from machinami.ngsild.operations import AUXILIARY, GROUPS, OPERATIONS
 from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.terms import NGSI_NULL, check_uri
 
-TYPE = "ContextSourceRegistration"
 _PASSED_OVER = frozenset({
     "id", "type", "createdAt", "modifiedAt",
     "lastFailure", "lastSuccess", "status", "timesFailed", "timesSent",
 })  # fmt: skip
 _NEEDED = ("endpoint", "information")
-_NAMES = ("propertyNames", "relationshipNames")
 _VERSION = re.compile(r"\d+\.\d+", re.ASCII)
 
 
@@ -86,22 +83,6 @@ def checked(stored: dict[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def show_registration(
-    stored: StoredRegistration, context: Context, *, sys_attrs: bool = False
-) -> dict[str, Any]:
-    """A registration as a client reads it."""
-    document = {**stored.document}
-    own: Mapping[str, Any] = document.pop("properties", {})
-    document["information"] = [_show_information(item, context) for item in document["information"]]
-    if "scope" in document:
-        document["scope"] = document["scope"][0] if len(document["scope"]) == 1 else document["scope"]
-    shown = {"id": stored.id, "type": TYPE, **document, **stored.status}
-    shown |= {context.compact(name): value for name, value in own.items()}
-    if sys_attrs:
-        shown |= {"createdAt": format_time(stored.created_at), "modifiedAt": format_time(stored.modified_at)}
-    return shown
-
-
 def _read(document: Mapping[str, Any], context: Context, *, whole: bool = True) -> dict[str, Any]:
     if document.get("type", None if whole else TYPE) != TYPE:
         raise wrong("type", document.get("type"), f"is not {TYPE}", f'Write "type": "{TYPE}"')
@@ -113,18 +94,6 @@ def _read(document: Mapping[str, Any], context: Context, *, whole: bool = True) 
         elif name not in _PASSED_OVER:
             own[context.expand(name)] = value
     return {**stored, "properties": own} if own else stored
-
-
-def _show_information(item: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    shown = {name: [context.compact(iri) for iri in item[name]] for name in _NAMES if name in item}
-    if "entities" not in item:
-        return shown
-    return {"entities": [_show_entity(info, context) for info in item["entities"]], **shown}
-
-
-def _show_entity(info: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    types = [context.compact(iri) for iri in info.get("type", ())]
-    return {**info, "type": types[0] if len(types) == 1 else types} if types else {**info}
 
 
 def _information(value: Any, context: Context) -> Mapping[str, Any]:
@@ -177,7 +146,7 @@ _INFO_VALUES: Mapping[str, Callable[[str], object]] = {
 }
 _ENTITY = members.record("entities", {"type": _types, "id": _id, "idPattern": _pattern})
 _ITEM = members.record(
-    "information", {"entities": _entities, **{name: members.names(name) for name in _NAMES}}
+    "information", {"entities": _entities, **{name: members.names(name) for name in NAMES}}
 )
 _MANAGEMENT = {
     "cacheDuration": members.duration("cacheDuration"),

@@ -10,12 +10,13 @@ from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.forms import read_options
 from machinami.api.parameters import GEO_QUERY, PAGE
-from machinami.api.registration_documents import read_change, read_registration, show_registration
+from machinami.api.registration_documents import read_change, read_registration
 from machinami.api.selections import read_selection
 from machinami.errors import BadRequestData
 from machinami.federation import registering
 from machinami.federation.discovery import SourceSelection
 from machinami.federation.matching import Wanted
+from machinami.federation.showing import show_registration
 from machinami.linkage.read import Selection
 from machinami.ngsild.q import parse_q
 from machinami.ngsild.query import And, Linked, Node, Or

@@ -1,8 +1,8 @@
 """Subscription documents (clauses 5.2.12 and 5.2.13): as clients write them, as stored, as clients read them.
 
 Stored members have their names expanded, so that they mean the same whatever @context they are read with;
-``q`` stays as it was written, beside the IRIs of the names in it. Subscriptions to context source
-registrations are of the same data type (clause 5.11.2): `MEMBERS` and `read_members` serve both.
+``q`` and ``csf`` stay as they were written, beside the IRIs of the names in them. Subscriptions to context
+source registrations are of the same data type (clause 5.11.2).
 """
 
 import re
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from machinami.api.members import (
+    Reader,
     Readers,
     datasets,
     flag,
@@ -23,11 +24,13 @@ from machinami.api.members import (
     words,
     wrong,
 )
+from machinami.api.negotiation import GEO_JSON, JSON, JSON_LD
 from machinami.api.notification_parameters import read_notification, show_notification
 from machinami.api.selections import read_geo_document, read_selectors
+from machinami.api.shapes import as_object, is_texts
 from machinami.errors import BadRequestData
 from machinami.linkage.rules import DEFAULT_TRIGGERS, TRIGGERS
-from machinami.linkage.subscribing import StoredSubscription
+from machinami.linkage.subscribing import StoredSubscription, Watched
 from machinami.linkage.types import format_types, parse_scopes
 from machinami.model import format_time
 from machinami.ngsild.conformance import parse_version
@@ -36,13 +39,19 @@ from machinami.ngsild.geo import parse_geo
 from machinami.ngsild.languages import parse_languages
 from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.q import parse_q
+from machinami.ngsild.temporal import parse_temporal
 from machinami.ngsild.times import parse_time
 
 _NAME = re.compile(r"[^\W\d_]\w*(?::[^\W\d_]\w*)?")
+_TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty")
 _READ_ONLY = frozenset({"status", "createdAt", "modifiedAt", "type", "id"})
+_IGNORED = {Watched.ENTITIES: _READ_ONLY, Watched.SOURCES: _READ_ONLY | {"notificationTrigger"}}
+"""Members passed over: notificationTrigger is not for subscriptions to registrations (clause 5.2.12)."""
 
 
-def read_subscription(document: Mapping[str, Any], context: Context) -> dict[str, Any]:
+def read_subscription(
+    document: Mapping[str, Any], context: Context, kind: Watched = Watched.ENTITIES
+) -> dict[str, Any]:
     """A whole Subscription as it is stored.
 
     Raises:
@@ -50,20 +59,27 @@ def read_subscription(document: Mapping[str, Any], context: Context) -> dict[str
     """
     if document.get("type") != "Subscription":
         raise wrong("type", document.get("type"), "is not Subscription", 'Add "type": "Subscription"')
-    return checked(read_members(document, context))
+    return checked(read_members(document, context, kind), kind)
 
 
-def read_members(document: Mapping[str, Any], context: Context) -> dict[str, Any]:
+def read_members(
+    document: Mapping[str, Any], context: Context, kind: Watched = Watched.ENTITIES
+) -> dict[str, Any]:
     """Some members of a Subscription as they are stored."""
-    if document.keys() <= _READ_ONLY:
+    if document.get("type", "Subscription") != "Subscription":
+        raise wrong("type", document["type"], "is not Subscription", 'Write "type": "Subscription"')
+    if document.keys() <= (ignored := _IGNORED[kind]):
         return {}
-    return {**record("subscription", MEMBERS, ignored=_READ_ONLY)(document, context)["subscription"]}
+    return {**record("subscription", MEMBERS[kind], ignored=ignored)(document, context)["subscription"]}
 
 
-def checked(stored: dict[str, Any]) -> dict[str, Any]:
+def checked(stored: dict[str, Any], kind: Watched = Watched.ENTITIES) -> dict[str, Any]:
     """The stored form of a whole Subscription, if its members go together."""
     if "notification" not in stored:
         raise wrong("notification", None, "is missing", "Say where to send notifications")
+    accept = stored["notification"]["endpoint"].get("accept")
+    if kind is Watched.SOURCES and accept == GEO_JSON:
+        raise wrong("accept", accept, "is not for registrations", f"Write {JSON} or {JSON_LD}")
     is_periodic, is_local = "timeInterval" in stored, stored.get("localOnly", False)
     for name in ("watchedAttributes", "throttling") if is_periodic else ():
         if name in stored:
@@ -80,7 +96,8 @@ def show_subscription(
     """A Subscription as a client reads it."""
     document = {**stored.document}
     shown: dict[str, Any] = {"id": stored.id, "type": "Subscription"}
-    document.pop("terms", None)
+    for name in ("terms", "csfTerms"):
+        document.pop(name, None)
     if "entities" in document:
         document["entities"] = [_show_selector(item, context) for item in document["entities"]]
     if "watchedAttributes" in document:
@@ -89,7 +106,8 @@ def show_subscription(
         geoproperty = context.compact(document["geoQ"]["geoproperty"])
         document["geoQ"] = {**document["geoQ"], "geoproperty": geoproperty}
     notification = {**show_notification(document["notification"], context), **stored.status}
-    document.setdefault("notificationTrigger", sorted(DEFAULT_TRIGGERS))
+    if stored.kind is Watched.ENTITIES:
+        document.setdefault("notificationTrigger", sorted(DEFAULT_TRIGGERS))
     shown |= {**document, "notification": notification, "status": _status(document)}
     if sys_attrs:
         shown |= {"createdAt": format_time(stored.created_at), "modifiedAt": format_time(stored.modified_at)}
@@ -122,15 +140,22 @@ def _entities(value: Any, context: Context) -> Mapping[str, Any]:
     }
 
 
-def _q(value: Any, context: Context) -> Mapping[str, Any]:
-    if not isinstance(value, str):
-        raise wrong("q", value, "is not a text", 'Write such as "temperature>20"')
-    parse_q(value, context)
-    # Every word of it, also the ones inside texts: more than needed does no harm.
-    return {
-        "q": value,
-        "terms": {term: iri for term in _NAME.findall(value) if (iri := _known(term, context))},
-    }
+def _query(name: str, terms: str) -> Reader:
+    """A query, and under another name what its names stand for.
+
+    ``csf`` of a subscription to entities is for those who distribute it (clause 4.9): what is stored here has
+    no registration as its origin, so it filters nothing of it.
+    """
+
+    def read(value: Any, context: Context) -> Mapping[str, Any]:
+        if not isinstance(value, str):
+            raise wrong(name, value, "is not a text", 'Write such as "temperature>20"')
+        parse_q(value, context)
+        # Every word of it, also the ones inside texts: more than needed does no harm.
+        known = {term: iri for term in _NAME.findall(value) if (iri := _known(term, context))}
+        return {name: value, terms: known}
+
+    return read
 
 
 def _known(term: str, context: Context) -> str | None:
@@ -138,15 +163,6 @@ def _known(term: str, context: Context) -> str | None:
         return context.expand(term)
     except BadRequestData:  # a word inside a text that the @context maps to null
         return None
-
-
-def _csf(value: Any, context: Context) -> Mapping[str, Any]:
-    """A filter on registrations (clause 4.9), for those who distribute the subscription.
-
-    What is stored here has no registration as its origin, so it filters nothing of it.
-    """
-    parse_q(text("csf")(value, context)["csf"], context)
-    return {"csf": value}
 
 
 def _geo(value: Any, context: Context) -> Mapping[str, Any]:
@@ -157,14 +173,28 @@ def _geo(value: Any, context: Context) -> Mapping[str, Any]:
     return {"geoQ": query}
 
 
-def _temporal(value: Any, _: Context) -> Mapping[str, Any]:
+def _no_temporal(value: Any, _: Context) -> Mapping[str, Any]:
     """For registration subscriptions only (clause 5.2.12)."""
     cure = "Leave it out, or subscribe at /csourceSubscriptions"
     raise wrong("temporalQ", value, "does not go with a subscription to entities", cure)
 
 
-MEMBERS: Readers = {
-    "csf": _csf,
+def _no_query(value: Any, _: Context) -> Mapping[str, Any]:
+    """A query is about values of entities, which registrations do not tell: clause 5.11.2.4 knows of none."""
+    raise wrong("q", value, "does not go with a subscription to registrations", "Use csf, or leave it out")
+
+
+def _temporal(value: Any, _: Context) -> Mapping[str, Any]:
+    """A TemporalQuery (clause 5.2.21)."""
+    given = as_object(value)
+    if not {"timerel"} <= given.keys() <= set(_TEMPORAL) or not is_texts([*given.values()]):
+        raise wrong("temporalQ", value, "is not a temporal query", f"Members are {', '.join(_TEMPORAL)}")
+    parse_temporal(*(given.get(name) for name in _TEMPORAL))
+    return {"temporalQ": given}
+
+
+_OF_BOTH: Readers = {
+    "csf": _query("csf", "csfTerms"),
     "datasetId": datasets("datasetId"),
     "description": text("description"),
     "entities": _entities,
@@ -179,13 +209,16 @@ MEMBERS: Readers = {
     "ngsildConformance": parsed("ngsildConformance", parse_version),
     "notification": read_notification,
     "notificationTrigger": words("notificationTrigger", TRIGGERS),
-    "q": _q,
+    "q": _query("q", "terms"),
     "scopeQ": parsed("scopeQ", parse_scopes),
     "splitEntities": flag("splitEntities"),
     "subscriptionName": text("subscriptionName"),
-    "temporalQ": _temporal,
     "throttling": number("throttling"),
     "timeInterval": number("timeInterval"),
     "watchedAttributes": names("watchedAttributes"),
+}
+MEMBERS: Mapping[Watched, Readers] = {
+    Watched.ENTITIES: {**_OF_BOTH, "temporalQ": _no_temporal},
+    Watched.SOURCES: {**_OF_BOTH, "q": _no_query, "temporalQ": _temporal},
 }
 """Members of a Subscription and who reads them (clause 5.2.12)."""

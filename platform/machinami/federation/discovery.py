@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
-from machinami.federation.matching import Wanted, matching_information
+from machinami.federation.matching import Wanted, is_relevant, matching_information
 from machinami.federation.registration import Registration, compile_registration
 from machinami.linkage.types import has_scopes
 from machinami.model import Attributes, Entity, Instance
@@ -58,6 +58,17 @@ def selects(selection: SourceSelection, stored: StoredRegistration) -> bool:
 def meets(csf: Node | None, registration: Registration) -> bool:
     """Whether a source has the Context Source Properties that are asked for (clause 4.9)."""
     return csf is None or matches(csf, _as_entity(registration))
+
+
+def narrowed(selection: SourceSelection, stored: StoredRegistration) -> StoredRegistration:
+    """A registration with those parts of its information that are asked for (clause 5.10.2.5).
+
+    One of which nothing is asked for stays whole.
+    """
+    given: list[Any] = stored.document["information"]
+    parts = zip(given, compile_registration(stored).information, strict=True)
+    kept = [each for each, part in parts if is_relevant(part, selection.wanted)] or given
+    return msgspec.structs.replace(stored, document={**stored.document, "information": kept})
 
 
 def _of_time(query: TemporalQuery | None, document: Mapping[str, Any]) -> bool:

@@ -32,7 +32,7 @@ def matching_information(registration: Registration, wanted: Wanted) -> list[Inf
     """
     if wanted.datasets and registration.datasets and wanted.datasets.isdisjoint(registration.datasets):
         return []
-    return [item for item in registration.information if _concerns(item, wanted)]
+    return [item for item in registration.information if is_relevant(item, wanted)]
 
 
 def covers(item: Information, entity_id: str, types: Collection[str]) -> bool:
@@ -59,7 +59,8 @@ def _is_entity(info: EntityInfo, entity_id: str, types: Collection[str]) -> bool
     return not info.id_pattern or found(info.id_pattern, entity_id)
 
 
-def _concerns(item: Information, wanted: Wanted) -> bool:
+def is_relevant(item: Information, wanted: Wanted) -> bool:
+    """Whether a request concerns this part of a registration."""
     if item.attributes and wanted.attributes and item.attributes.isdisjoint(wanted.attributes):
         return False
     return _has_entity(item, wanted.selectors)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from machinami.errors import AlreadyExists, Conflict, NotFound
 from machinami.federation.discovery import SourceSelection, selects
 from machinami.federation.matching import is_meant
+from machinami.federation.notices import tell_change
 from machinami.federation.registration import (
     PROXIED,
     EntityInfo,
@@ -49,13 +50,15 @@ def create_registration(engine: Engine, tenant: str, identifier: str, document: 
     with transaction(engine) as connection:
         number = tenant_number(connection, tenant, create=True)
         queries.lock_registrations(connection)
-        queries.delete_expired_registrations(connection)
+        for expired in queries.delete_expired_registrations(connection):
+            tell_change(connection, expired, None)
         if queries.fetch_registration(connection, number, identifier):
             raise AlreadyExists(
                 f"registration {identifier} exists already", field="id", value=identifier, cure="Leave out id"
             )
         queries.insert_registration(connection, number, identifier, document)
         _check_conflicts(connection, number, identifier)
+        tell_change(connection, None, queries.fetch_registration(connection, number, identifier))
 
 
 def update_registration(
@@ -76,6 +79,7 @@ def update_registration(
         stored = _existing(queries.fetch_registration(connection, number, identifier, lock=True), identifier)
         queries.update_registration(connection, number, identifier, change(stored.document))
         _check_conflicts(connection, number, identifier)
+        tell_change(connection, stored, queries.fetch_registration(connection, number, identifier))
 
 
 def delete_registration(engine: Engine, tenant: str, identifier: str) -> None:
@@ -86,8 +90,10 @@ def delete_registration(engine: Engine, tenant: str, identifier: str) -> None:
     """
     number = tenant_of(engine, tenant)
     with transaction(engine) as connection:
+        stored = queries.fetch_registration(connection, number, identifier, lock=True)
         if not queries.delete_registration(connection, number, identifier):
             raise _not_found(identifier)
+        tell_change(connection, stored, None)
 
 
 def retrieve_registration(engine: Engine, tenant: str, identifier: str) -> StoredRegistration:

@@ -8,15 +8,18 @@ from typing import TypeAlias
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from machinami.linkage.notified import entity_document, entity_of_document, wanted
-from machinami.linkage.read import Page, Selection, load_entities, query_entities
-from machinami.linkage.rule_index import Index
-from machinami.linkage.rules import Rule
+from machinami.linkage.notified import entity_of_document
+from machinami.linkage.read import load_entities
 from machinami.model import Entity, format_time
 from machinami.store import queries_outbox as queries
 from machinami.store.engine import transaction
 from machinami.store.queries_outbox import Due, Notification
-from machinami.store.queries_subscription import StoredSubscription, fetch_subscription, write_status
+from machinami.store.queries_subscription import (
+    StoredSubscription,
+    Watched,
+    fetch_subscription,
+    write_status,
+)
 from machinami.store.reading import reading
 
 __all__ = [
@@ -25,16 +28,13 @@ __all__ = [
     "Notification",
     "Outbox",
     "Queue",
-    "Rule",
     "StoredSubscription",
+    "Watched",
     "entity_of_document",
 ]
 
 Lead: TypeAlias = Connection
 """The connection that holds the right to deliver."""
-
-ENTITIES_A_PERIOD = 1000
-"""Entities that one periodic notification tells at most."""
 
 _LEADER = 0x6D616368  # key of the advisory lock: only one notifier delivers, so that order holds
 
@@ -56,7 +56,11 @@ class Outbox:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._index = Index()
+
+    @property
+    def engine(self) -> Engine:
+        """The database that it is in."""
+        return self._engine
 
     @contextmanager
     def leading(self) -> Generator[Lead | None]:
@@ -103,11 +107,12 @@ class Outbox:
         now = format_time(datetime.now(UTC))
         with transaction(self._engine) as connection:
             queries.deliver_later(connection)
-            queries.delete_notifications(connection, [notification.id])
             members = {"status": "ok", "lastNotification": now, "lastSuccess": now}
+            # First the subscription: who removes it locks it before its notifications too.
             write_status(
                 connection, due.tenant, due.subscription_id, counters=("timesSent",), members=members
             )
+            queries.delete_notifications(connection, [notification.id])
 
     def unwanted(self, notification: Notification) -> None:
         """It came too soon after the one before it (throttling, clause 5.2.12): it is not sent."""
@@ -123,11 +128,11 @@ class Outbox:
         """
         now = format_time(datetime.now(UTC))
         with transaction(self._engine) as connection:
-            queries.postpone_notification(connection, notification.id, error, again)
-            queries.release_taken(connection, due)
             members = {"status": "failed", "lastNotification": now, "lastFailure": now}
             counters = ("timesSent", "timesFailed")
             write_status(connection, due.tenant, due.subscription_id, counters=counters, members=members)
+            queries.postpone_notification(connection, notification.id, error, again)
+            queries.release_taken(connection, due)
 
     def linked(self, tenant: int, ids: Sequence[str]) -> list[Entity]:
         """Entities that notified ones are linked to, as they are now (clause 4.5.23)."""
@@ -137,34 +142,3 @@ class Outbox:
         """Remove dead letters older than this; how many."""
         with transaction(self._engine) as connection:
             return queries.prune_dead(connection, days)
-
-    def periodic(self) -> list[Rule]:
-        """Active subscriptions that want notifications at intervals."""
-        now = datetime.now(UTC)
-        with reading(self._engine) as connection:
-            rules = self._index.rules(connection)
-        return [
-            rule
-            for mine in rules.values()
-            for rule in mine
-            if rule.interval is not None and rule.is_active(now)
-        ]
-
-    def tell(self, rule: Rule) -> bool:
-        """Put a periodic notification into the outbox; whether there is something to tell (clause 5.8.6).
-
-        None is added while one still waits: an endpoint that is away must not find hours of them.
-        """
-        due = Due(tenant=rule.tenant, subscription_id=rule.subscription_id)
-        with reading(self._engine) as connection:
-            if queries.has_waiting(connection, due):
-                return False
-            name = queries.tenant_name(connection, rule.tenant)
-        selection = Selection(selectors=rule.selectors, q=rule.q, geo=rule.geo)
-        found = query_entities(self._engine, name, selection, Page(limit=ENTITIES_A_PERIOD))
-        documents = [wanted(entity_document(entity), rule) for entity in found.entities if rule.wants(entity)]
-        if documents:
-            row = {"tenant": rule.tenant, "subscription_id": rule.subscription_id, "entities": documents}
-            with transaction(self._engine) as connection:
-                queries.insert_notifications(connection, [row])
-        return bool(documents)

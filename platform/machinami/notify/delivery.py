@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from machinami.errors import MachinamiError, Unavailable
+from machinami.federation import notices
 from machinami.linkage.contexts import OWN_PATH, Contexts
 from machinami.linkage.outbox import Due, Lead, Notification, Outbox, Queue
+from machinami.linkage.periodic import Periodic
 from machinami.ngsild.context import Context
 from machinami.ngsild.times import parse_time
 from machinami.notify.message import Post, compose
@@ -69,7 +71,7 @@ class Notifier:
         self._outbox = outbox
         self._contexts = contexts
         self._senders = Senders(client)
-        self._periods = Periods(outbox)
+        self._periods = Periods((Periodic(outbox.engine), notices.periodic(outbox.engine)))
         self._base_url = base_url
         self._pause = pause
         self._attempts = attempts

@@ -1,8 +1,4 @@
-"""A notification as its receiver gets it (clauses 5.3.1, 6.3.8 and 7.2).
-
-Shared with notifications to subscribers of context source registrations (clause 5.3.2), whose `data` differ:
-`envelope` makes the headers and the frame, whatever the data are.
-"""
+"""A notification as its receiver gets it (clauses 5.3.1, 5.3.2, 6.3.8 and 7.2)."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -10,7 +6,15 @@ from typing import Any
 
 import msgspec
 
-from machinami.linkage.outbox import Notification, Queue, StoredSubscription, entity_of_document
+from machinami.federation.notices import Trigger, read_notice
+from machinami.federation.showing import show_registration
+from machinami.linkage.outbox import (
+    Notification,
+    Queue,
+    StoredSubscription,
+    Watched,
+    entity_of_document,
+)
 from machinami.linkage.snapshots import read_home
 from machinami.model import DEFAULT_TENANT, format_time
 from machinami.ngsild.conformance import parse_version
@@ -57,15 +61,22 @@ def compose(
         link: gives an address for it, where it has to go into a Link header.
         load: gives linked entities.
     """
-    return envelope(
-        queue, notification, context, link, _data(queue.subscription, notification, context, load)
-    )
+    if queue.subscription.kind is Watched.SOURCES:
+        members = _of_sources(queue.subscription, notification, context)
+    else:
+        data = _data(queue.subscription, notification, context, load)
+        members = {"type": "Notification", "data": data}
+    return _envelope(queue, notification, context, link, members)
 
 
-def envelope(
-    queue: Queue, notification: Notification, context: Context, link: Callable[[Context], str], data: Any
+def _envelope(
+    queue: Queue,
+    notification: Notification,
+    context: Context,
+    link: Callable[[Context], str],
+    members: Mapping[str, Any],
 ) -> Post:
-    """The request around the data. Its id stays the same when it is sent again, so that doubles show."""
+    """The request around what is told. Its id stays the same when it is sent again, so that doubles show."""
     endpoint = queue.subscription.document["notification"]["endpoint"]
     accept = endpoint.get("accept", _JSON)
     headers = {pair["key"]: pair["value"] for pair in endpoint.get("receiverInfo", ())}
@@ -77,10 +88,9 @@ def envelope(
         headers["NGSILD-Tenant"] = tenant
     body: dict[str, Any] = {
         "id": f"urn:ngsi-ld:Notification:{notification.id}",
-        "type": "Notification",
         "subscriptionId": queue.subscription.id,
         "notifiedAt": format_time(datetime.now(UTC)),
-        "data": data,
+        **members,
     }
     if accept == _JSON or headers.get("Prefer") == "body=json":
         headers["Link"] = f'<{link(context)}>; rel="http://www.w3.org/ns/json-ld#context"; type="{_JSON_LD}"'
@@ -94,6 +104,19 @@ def envelope(
         notifier={pair["key"]: pair["value"] for pair in endpoint.get("notifierInfo", ())},
         timeout=timeout / 1000 if timeout else None,
     )
+
+
+def _of_sources(
+    subscription: StoredSubscription, notification: Notification, context: Context
+) -> Mapping[str, Any]:
+    """Members of a CsourceNotification (clause 5.3.2); all its registrations have one reason."""
+    sys_attrs = subscription.document["notification"].get("sysAttrs", False)
+    notices = [read_notice(document) for document in notification.entities]
+    shown = [
+        show_registration(each.registration, context, sys_attrs=sys_attrs, listed=True) for each in notices
+    ]
+    reason = notices[0].trigger if notices else Trigger.NEWLY_MATCHING
+    return {"type": "ContextSourceNotification", "data": shown, "triggerReason": reason}
 
 
 def _data(subscription: StoredSubscription, notification: Notification, context: Context, load: Load) -> Any:

@@ -35,6 +35,16 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
 
 
+_COLUMNS = (
+    registration.c.tenant,
+    registration.c.id,
+    registration.c.document,
+    registration.c.status,
+    registration.c.created_at,
+    registration.c.modified_at,
+)
+
+
 def insert_registration(
     connection: Connection, number: int, identifier: str, document: Mapping[str, Any]
 ) -> None:
@@ -57,9 +67,10 @@ def delete_registration(connection: Connection, number: int, identifier: str) ->
     return connection.execute(delete(registration).where(*_key(number, identifier))).rowcount > 0
 
 
-def delete_expired_registrations(connection: Connection) -> None:
-    """Remove those whose time is over (clause 5.9.2.4)."""
-    connection.execute(delete(registration).where(registration.c.expires_at <= func.now()))
+def delete_expired_registrations(connection: Connection) -> list[StoredRegistration]:
+    """Remove those whose time is over (clause 5.9.2.4); they come back."""
+    over = delete(registration).where(registration.c.expires_at <= func.now())
+    return [_stored(row) for row in connection.execute(over.returning(*_COLUMNS))]
 
 
 def fetch_registration(
@@ -114,15 +125,9 @@ def fetch_identity(connection: Connection) -> Identity:
 
 
 def _valid() -> Select[Any, Any, Any, Any, Any, Any]:
-    columns = select(
-        registration.c.tenant,
-        registration.c.id,
-        registration.c.document,
-        registration.c.status,
-        registration.c.created_at,
-        registration.c.modified_at,
+    return select(*_COLUMNS).where(
+        or_(registration.c.expires_at.is_(None), registration.c.expires_at > func.now())
     )
-    return columns.where(or_(registration.c.expires_at.is_(None), registration.c.expires_at > func.now()))
 
 
 def _expiry(document: Mapping[str, Any]) -> datetime | None:

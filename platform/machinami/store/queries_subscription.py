@@ -104,10 +104,21 @@ def delete_subscription(
 
 
 def fetch_subscription(
-    connection: Connection, number: int, identifier: str, *, lock: bool = False
+    connection: Connection,
+    number: int,
+    identifier: str,
+    *,
+    kind: Watched | None = None,
+    lock: bool = False,
 ) -> StoredSubscription | None:
-    """One subscription of any kind; with lock nobody else changes it until the transaction ends."""
+    """One subscription.
+
+    Args:
+        kind: None takes any.
+        lock: nobody else changes it until the transaction ends.
+    """
     query = select(*_COLUMNS).where(*_key(number, identifier))
+    query = query if kind is None else query.where(subscription.c.kind == kind)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return _stored(row) if row else None
 
@@ -127,10 +138,13 @@ def count_subscriptions(connection: Connection, number: int, kind: Watched = Wat
     return connection.execute(select(func.count()).select_from(subscription).where(*mine)).scalar_one()
 
 
-def fetch_all_subscriptions(connection: Connection, kind: Watched) -> list[StoredSubscription]:
-    """Subscriptions of all tenants."""
+def fetch_all_subscriptions(
+    connection: Connection, kind: Watched, number: int | None = None
+) -> list[StoredSubscription]:
+    """Subscriptions of a tenant, or of all."""
     query = select(*_COLUMNS).where(subscription.c.kind == kind)
-    return [_stored(row) for row in connection.execute(query)]
+    rows = connection.execute(query if number is None else query.where(subscription.c.tenant == number))
+    return [_stored(row) for row in rows]
 
 
 def fetch_these_subscriptions(
