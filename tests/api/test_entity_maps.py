@@ -79,6 +79,12 @@ def test_filters_count_again(rooms: httpx.Client) -> None:
     assert _numbers(some) == [4]
 
 
+def test_a_count_needs_no_page(rooms: httpx.Client) -> None:
+    answer = rooms.get("/entities", params={**QUERY, "entityMap": "true", "limit": "0", "count": "true"})
+    assert (answer.status_code, answer.json(), answer.headers["NGSILD-Results-Count"]) == (201, [], "5")
+    assert 'rel="next"' not in answer.headers["Link"]
+
+
 def test_another_query_is_refused(rooms: httpx.Client) -> None:
     place = rooms.get("/entities", params={**QUERY, "entityMap": "true"}).headers[HEADER]
     answer = rooms.get("/entities", params={"type": "Hall"}, headers={HEADER: place})

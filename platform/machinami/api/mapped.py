@@ -143,7 +143,9 @@ def walk(
                 gone.append(identifier)
     if gone:
         entity_maps.take_out(call.services.engine, call.tenant, item, gone)
-    return [*kept.values()], Part(ids=[*kept], more=place < len(ids), total=len(ids) - len(gone))
+    return [*kept.values()], Part(
+        ids=[*kept], more=page.limit > 0 and place < len(ids), total=len(ids) - len(gone)
+    )
 
 
 def _mapped(call: Call, digest: str, find: Callable[[], list[str]], *, anew: bool) -> Mapped:

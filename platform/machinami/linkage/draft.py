@@ -202,7 +202,8 @@ class Draft:
             self._current[slot] = instance
             self._newest[slot] = moment
             self.written[slot] = None
-            self._may_expire = self._may_expire or "expiresAt" in instance
+            if "expiresAt" in instance:
+                self._may_expire = True
 
     def _is_newer(self, slot: Slot, moment: datetime) -> bool:
         newest = self._newest.get(slot)

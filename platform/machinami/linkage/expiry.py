@@ -6,6 +6,7 @@ the history, subscriptions and listeners learn of it as of any other deletion.
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 
 from sqlalchemy import Engine
 
@@ -44,10 +45,10 @@ def sweep(engine: Engine, linkage: Linkage) -> int:
 @contextmanager
 def swept(url: str) -> Generator[None]:
     """Sweep this database while the block runs."""
-    linkages: dict[Engine, Linkage] = {}
+    linkage_of = cache(Linkage)
 
     def round_of(engine: Engine) -> None:
-        sweep(engine, linkages.setdefault(engine, Linkage(engine)))
+        sweep(engine, linkage_of(engine))
         with transaction(engine) as connection:
             delete_expired_entity_maps(connection)
             delete_expired_snapshots(connection)
