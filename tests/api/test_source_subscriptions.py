@@ -1,6 +1,8 @@
 """Subscriptions to context source registrations, from a change to its receiver (clause 5.11)."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -8,6 +10,8 @@ import pytest
 from api_receivers import Receivers, deliver
 from api_samples import CORE, JSON_LD
 from machinami.federation.notices import periodic
+from machinami.federation.registering import expired_removed
+from machinami.linkage.outbox import Outbox
 from sqlalchemy import Engine, text
 
 ROOT = "/ngsi-ld/v1"
@@ -208,6 +212,44 @@ def test_an_expired_registration_is_told_when_it_is_removed(
         connection.execute(text("UPDATE registration SET expires_at = now() - interval '1 second'"))
     register(client, "2")
     assert told() == [("noLongerMatching", ["urn:r:1"]), ("newlyMatching", ["urn:r:2"])]
+
+
+def test_an_expired_registration_is_told_without_another_one(
+    client: httpx.Client, engine: Engine, told: Told
+) -> None:
+    subscribe(client)
+    register(client, expiresAt=LATER)
+    told()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE registration SET expires_at = now() - interval '1 second'"))
+    deadline = time.monotonic() + 30
+    with expired_removed(engine.url.render_as_string(hide_password=False)):
+        while not (found := told()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert found == [("noLongerMatching", ["urn:r:1"])]
+
+
+def test_a_subscription_is_deleted_while_its_notification_is_under_way(
+    client: httpx.Client, engine: Engine
+) -> None:
+    """Who deletes and who delivers take their locks in one order: neither is aborted."""
+    path = subscribe(client)
+    register(client)
+    outbox = Outbox(engine)
+    [due] = outbox.due()
+    queue = outbox.queue(due, 1)
+    assert queue
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            identifier = {"id": path.rpartition("/")[2]}
+            connection.execute(text("DELETE FROM subscription WHERE id = :id"), identifier)
+            delivered = pool.submit(outbox.delivered, due, queue.notifications[0])
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not delivered.done() and not connection.execute(waiting).scalar_one():
+                time.sleep(0.01)
+            connection.execute(text("DELETE FROM outbox WHERE subscription_id = :id"), identifier)
+        delivered.result()
+    assert outbox.due() == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Registrations as they are asked for: register, change, remove, look up (clauses 5.9 and 5.10)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -21,12 +22,16 @@ from machinami.federation.registration import (
 from machinami.linkage.read import EntitySelector, Page, Selection, tenant_of
 from machinami.store import queries_registration as queries
 from machinami.store.engine import transaction
+from machinami.store.keeping import kept
 from machinami.store.queries import fetch_entities
 from machinami.store.queries_registration import StoredRegistration
 from machinami.store.reading import reading
 from machinami.store.tenants import tenant_number
 
 __all__ = ["FoundRegistrations", "StoredRegistration"]
+
+PAUSE = 2.0
+"""Seconds between two looks for registrations whose time is over."""
 
 
 class FoundRegistrations(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +55,7 @@ def create_registration(engine: Engine, tenant: str, identifier: str, document: 
     with transaction(engine) as connection:
         number = tenant_number(connection, tenant, create=True)
         queries.lock_registrations(connection)
-        for expired in queries.delete_expired_registrations(connection):
-            tell_change(connection, expired, None)
+        _remove_expired(connection)
         if queries.fetch_registration(connection, number, identifier):
             raise AlreadyExists(
                 f"registration {identifier} exists already", field="id", value=identifier, cure="Leave out id"
@@ -121,6 +125,23 @@ def query_registrations(
         more=bool(page.limit) and end < len(found),
         total=len(found) if page.count else None,
     )
+
+
+@contextmanager
+def expired_removed(url: str) -> Generator[None]:
+    """Remove registrations whose time is over while the block runs; who subscribed to them is told."""
+
+    def round_of(engine: Engine) -> None:
+        with transaction(engine) as connection:
+            _remove_expired(connection)
+
+    with kept(url, "expired registrations", round_of, PAUSE):
+        yield
+
+
+def _remove_expired(connection: Connection) -> None:
+    for expired in queries.delete_expired_registrations(connection):
+        tell_change(connection, expired, None)
 
 
 def _check_conflicts(connection: Connection, number: int, identifier: str) -> None:

@@ -5,6 +5,7 @@ import signal
 
 import httpx
 
+from machinami.federation.registering import expired_removed
 from machinami.linkage.contexts import Contexts
 from machinami.linkage.expiry import swept
 from machinami.linkage.outbox import Outbox
@@ -27,7 +28,12 @@ def serve(settings: Settings) -> None:
     engine = open_engine(url, pool_size=_CONNECTIONS, statement_timeout=settings.query_timeout)
     try:
         # This process has time to spare, so it also looks after the storage and what expires there.
-        with serving(settings.metrics_host, settings.metrics_port), maintained(url), swept(url):
+        with (
+            serving(settings.metrics_host, settings.metrics_port),
+            maintained(url),
+            swept(url),
+            expired_removed(url),
+        ):
             asyncio.run(_serve(settings, engine))
     finally:
         engine.dispose()

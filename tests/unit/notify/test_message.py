@@ -1,15 +1,19 @@
-"""What a receiver gets (clauses 5.3.1, 6.3.8)."""
+"""What a receiver gets (clauses 5.3.1, 5.3.2, 6.3.8)."""
 
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+import orjson
 import pytest
+from machinami.federation.notices import Notice, Trigger
 from machinami.linkage.notified import entity_document
-from machinami.linkage.outbox import Notification, Queue, StoredSubscription
+from machinami.linkage.outbox import Notification, Queue, StoredSubscription, Watched
 from machinami.model import Entity
 from machinami.ngsild.context import CORE, CORE_URL
 from machinami.notify.delivery import backoff
 from machinami.notify.message import Post, compose
+from machinami.store.queries_registration import StoredRegistration
 
 _NOW = datetime(2026, 11, 21, tzinfo=UTC)
 _ENTITY = Entity(
@@ -86,3 +90,43 @@ def test_pauses_grow_and_have_an_end() -> None:
     assert 0.75 <= backoff(1) <= 1.25
     assert 6 <= backoff(4) <= 10
     assert backoff(50) <= 750
+
+
+def test_a_notification_of_sources() -> None:
+    stored = StoredSubscription(
+        tenant=1,
+        id="urn:ngsi-ld:Subscription:1",
+        document={"notification": {"endpoint": {"uri": "mqtt://a/b", "accept": "application/ld+json"}}},
+        context=CORE_URL,
+        status={},
+        created_at=_NOW,
+        modified_at=_NOW,
+        kind=Watched.SOURCES,
+    )
+    source = StoredRegistration(
+        tenant=1,
+        id="urn:r:1",
+        document={
+            "information": [{"entities": [{"type": ["https://uri.etsi.org/ngsi-ld/default-context/T"]}]}],
+            "endpoint": "http://c",
+        },
+        status={},
+        created_at=_NOW,
+        modified_at=_NOW,
+    )
+    told = [msgspec.to_builtins(Notice(trigger=Trigger.UPDATED, registration=source))]
+    notification = Notification(id=7, entities=told, created_at=_NOW, attempts=0)
+    queue = Queue(subscription=stored, tenant_name="takamatsu", notifications=[notification])
+    post = compose(queue, notification, CORE, link=lambda _: "", load=lambda _: [])
+    assert post.headers == {"NGSILD-Tenant": "takamatsu", "Content-Type": "application/ld+json"}
+    body = orjson.loads(orjson.dumps(post.body))  # as it goes over MQTT
+    assert (body["@context"], body["type"]) == (CORE_URL, "ContextSourceNotification")
+    assert body["triggerReason"] == "updated"
+    assert body["data"] == [
+        {
+            "id": "urn:r:1",
+            "type": "ContextSourceRegistration",
+            "information": [{"entities": [{"type": ["T"]}]}],
+            "endpoint": "http://c",
+        }
+    ]
