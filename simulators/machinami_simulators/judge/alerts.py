@@ -53,14 +53,23 @@ def _floods(record: TruthRecord, span: Span, has: Equipment, number: int) -> _Mo
     depths: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for row in record.rows(Underpass, "time >= :start AND time < :end", start=span.start, end=span.end):
         series = depths[row.underpass]
-        if not series or row.time - series[-1][0] > _MINUTE:
+        last = series[-1][0] if series else span.start
+        if row.time - last > _MINUTE:
             series.append((row.time - _MINUTE, 0.0))
         series.append((row.time, row.depth))
-    return {
-        (name, at): at
-        for name, levels in has.underpasses.items()
-        for at in derive.rises(depths[name], levels[number - 1] or 0.0)
-    }
+    found: _Moments = {}
+    for name, levels in has.underpasses.items():
+        threshold = levels[number - 1] or 0.0
+        for minute in derive.rises(depths[name], threshold):
+            at = _within(dict(depths[name]), minute, threshold)
+            found[name, at] = at
+    return found
+
+
+def _within(depths: Mapping[float, float], minute: float, threshold: float) -> float:
+    """When in the minute before it the water came to a threshold: it rises evenly, as gauges have it."""
+    before, after = depths[minute - _MINUTE], depths[minute]
+    return minute - _MINUTE * (after - threshold) / (after - before)
 
 
 def _rises(true: Mapping[Key, float], side: Side, among: Collection[str], number: int) -> _Moments:

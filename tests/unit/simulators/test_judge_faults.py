@@ -12,7 +12,7 @@ from machinami_simulators.judge_cli import _part, _percent
 from machinami_simulators.scale import SCALES, Scale, find_scale
 from machinami_simulators.scenario import find_scenario
 from machinami_simulators.truth import Fault, Level, Reading, Run, TruthLog, Underpass
-from machinami_simulators.truth_record import find_truth
+from machinami_simulators.truth_record import Span, find_truth
 from machinami_simulators.world import World
 
 START = 1_789_164_000.0
@@ -99,8 +99,16 @@ def test_an_underpass_that_is_flooded_twice_raises_two_alerts(written):
         rows = {row.name: row for row in found}
     caution, danger = rows["alert underpass 冠水注意"], rows["alert underpass 冠水危険"]
     assert (caution.true, caution.sent, caution.answered, caution.missing) == (2, 2, 0, 2)
-    assert caution.sensors.bias == 20
+    within = 60 * 0.02 / 0.07, 60 * 0.1 / 0.2  # seconds before the minute, by how fast it rose
+    assert caution.sensors.bias == pytest.approx(20 + sum(within) / 2)
     assert (danger.true, danger.unseen, danger.false) == (1, 0, 0)
+
+
+def test_a_flood_that_began_before_raises_no_alert(written):
+    with written(*(flood(minute, 0.5) for minute in range(5, 15))) as record:
+        span = Span(START + 600, START + 3600)
+        rows = {row.name: row for row in alerts(record, span, equipment("town"), side([]), side([]))}
+    assert rows["alert underpass 冠水危険"].true == 0
 
 
 def test_an_alert_without_a_flood_is_the_sensors_error(written):
