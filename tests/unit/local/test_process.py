@@ -12,6 +12,8 @@ import pytest
 from machinami.local import process
 from machinami.local.process import Program, bound_log, last_lines, lock_folder, log_size, start, stop
 
+SLEEP = "exec sleep 60"  # not a shell's child, which would outlive the shell and keep what it inherited
+
 
 def program(log: Path, script: str, **options: object) -> Program:
     return Program(command=["sh", "-c", script], log=log, **options)
@@ -24,7 +26,7 @@ def test_output_goes_to_the_log_and_the_exit_code_comes_back(tmp_path: Path):
 
 
 def test_ctrl_c_does_not_reach_a_child(tmp_path: Path):
-    child = start(program(tmp_path / "log", "sleep 60"))
+    child = start(program(tmp_path / "log", SLEEP))
     assert os.getpgid(child.pid) != os.getpgid(0)
     stop(child, signals=())
 
@@ -83,11 +85,11 @@ def test_a_folder_has_one_holder(tmp_path: Path):
 def test_a_child_that_inherits_the_lock_keeps_it(tmp_path: Path):
     descriptor = lock_folder(tmp_path, wait=0)
     assert descriptor is not None
-    child = start(program(tmp_path / "log", "sleep 60", keep=[descriptor]))
+    child = start(program(tmp_path / "log", SLEEP, keep=[descriptor]))
     os.close(descriptor)
     assert lock_folder(tmp_path, wait=0) is None
     stop(child, signals=())
-    again = lock_folder(tmp_path, wait=30)
+    again = lock_folder(tmp_path, wait=10)
     assert again is not None
     os.close(again)
 

@@ -50,7 +50,7 @@ class Stage:
         self.stopped: list[str] = []
         self._folder = folder
 
-    def add(self, name: str, script: str = "sleep 60") -> Shell:
+    def add(self, name: str, script: str = "exec sleep 60") -> Shell:
         service = Shell(self._folder, name, script, self.stopped)
         self.supervisor.add(service)
         return service
