@@ -6,8 +6,9 @@ from typing import Any, LiteralString, TypeAlias, cast
 
 import orjson
 from msgspec.structs import replace
+from psycopg.rows import namedtuple_row
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from machinami.model import Entity
 from machinami.ngsild.expiry import living
@@ -19,10 +20,10 @@ EntityKey: TypeAlias = tuple[int, str]
 NOTIFY_CHANNEL = "machinami_changes"
 _NOTIFY_BYTES = 7_500  # PostgreSQL takes payloads under 8,000 bytes
 
-_LOCK = text(
+_LOCK: LiteralString = (
     "SELECT e.tenant, e.id, e.types, e.scope, e.attributes, e.created_at, e.modified_at,"
     " e.expires_at, e.due_at FROM entity e"
-    " JOIN unnest(CAST(:tenants AS smallint[]), CAST(:ids AS text[])) AS k(tenant, id) USING (tenant, id)"
+    " JOIN unnest(%s::smallint[], %s::text[]) AS k(tenant, id) USING (tenant, id)"
     " ORDER BY e.tenant, e.id FOR UPDATE OF e"
 )
 _INSERT = (
@@ -73,8 +74,10 @@ def lock_entities(connection: Connection, keys: Iterable[EntityKey]) -> dict[Ent
     Keys are locked in order, so that two writers cannot wait for each other.
     """
     wanted = sorted(set(keys))
-    parameters = {"tenants": [key[0] for key in wanted], "ids": [key[1] for key in wanted]}
-    return {(row.tenant, row.id): entity_of(row) for row in connection.execute(_LOCK, parameters)}
+    parameters = ([key[0] for key in wanted], [key[1] for key in wanted])
+    with driver_connection(connection).cursor(row_factory=namedtuple_row) as cursor:
+        rows = cast("Iterable[Any]", cursor.execute(_LOCK, parameters))
+        return {(row.tenant, row.id): entity_of(row) for row in rows}
 
 
 def entity_of(row: Any) -> Entity:
