@@ -138,6 +138,15 @@ def test_a_failing_address_is_not_asked_again_at_once(engine: Engine) -> None:
     assert asked == [URL]
 
 
+@pytest.mark.parametrize("found", [{"note": "no member @context"}, {"@context": 5}])
+def test_what_is_fetched_and_no_context_is_bad_data(engine: Engine, found: dict[str, Any]) -> None:
+    """Clause 5.5.6; also when it is asked for again at once."""
+    contexts = _contexts(engine, lambda *_: found)
+    for _ in range(2):
+        with pytest.raises(BadRequestData, match="example"):
+            contexts.resolve(URL)
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/x", "urn:x:y", "/relative"])
 def test_only_http_is_fetched(engine: Engine, url: str) -> None:
     with pytest.raises((ContextUnavailable, BadRequestData)):
@@ -152,7 +161,7 @@ def test_a_cached_context_is_counted_reloaded_and_not_served(engine: Engine) -> 
     assert contexts.usage(URL).hits == 2
     assert contexts.serve(URL).kind is ContextKind.CACHED
     behind["@context"] = 5
-    with pytest.raises(ContextUnavailable):
+    with pytest.raises(BadRequestData):
         contexts.reload(URL)
     assert contexts.serve(URL).document == TERMS
     behind["@context"] = {"level": "https://example.org/new"}
@@ -186,7 +195,7 @@ def test_a_document_pinned_to_its_address(engine: Engine) -> None:
     assert [each.url for each in contexts.list(ContextKind.HOSTED)] == [URL]
     with pytest.raises(BadRequestData):
         contexts.pin(CORE, TERMS)
-    with pytest.raises(ContextUnavailable):
+    with pytest.raises(BadRequestData):
         contexts.pin(URL, {"level": "x"})
 
 

@@ -31,6 +31,7 @@ def test_an_id_with_slashes(client: httpx.Client) -> None:
     identifier = "https://example.org/gauges/1?x=y#z/"
     location = client.post("/entities", json=gauge(identifier)).headers["Location"]
     found = client.get(location.removeprefix("/ngsi-ld/v1"))
+    assert client.get(f"/entities/{location}").json() == found.json()  # as Location told it
     assert found.json()["id"] == identifier
 
 

@@ -102,6 +102,12 @@ def test_pages_follow_their_links(city: httpx.Client) -> None:
     assert "prev" in links
 
 
+def test_links_to_pages_say_the_query_as_it_was(city: httpx.Client) -> None:
+    answer = city.get("/entities?type=FloodMonitoring&idPattern=urn:.*&limit=1")
+    path = "/ngsi-ld/v1/entities?idPattern=urn:.*&limit=1&offset=1&type=FloodMonitoring"
+    assert f'<{path}>;rel="next"' in answer.headers["Link"]
+
+
 def test_count_alone(city: httpx.Client) -> None:
     answer = city.get("/entities", params={"type": "Vehicle", "limit": 0, "count": "true"})
     assert answer.json() == []

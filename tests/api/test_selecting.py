@@ -76,6 +76,35 @@ def test_order(client: httpx.Client, order: str, found: str) -> None:
     assert _ids(client, f"type=Room&{order}&limit=2&offset=1") == list(found)[1:3]
 
 
+def _asked(client: httpx.Client, ordering: dict[str, object]) -> httpx.Response:
+    query = {"type": "Query", "entities": [{"type": "Room"}], "ordering": ordering}
+    return client.post("/entityOperations/query", json=query)
+
+
+def test_order_of_a_query_by_post(client: httpx.Client) -> None:
+    """OrderingParams (clause 5.2.43)."""
+    near = {"orderBy": ["location;dist-asc"], "coordinates": [0, 0], "geometry": "Point"}
+    assert [each["id"][-1] for each in _asked(client, near).json()] == list("2134")
+    by_two = {"orderBy": ["name;desc", "id"]}
+    assert [each["id"][-1] for each in _asked(client, by_two).json()] == list("1234")
+
+
+@pytest.mark.parametrize(
+    "ordering",
+    [
+        {"orderBy": ["location;dist-asc"]},
+        {"orderBy": ["location;dist-asc"], "coordinates": "0,0"},
+        {"orderBy": ["location;dist-asc"], "coordinates": [0, 0], "geometry": 5},
+        {"orderBy": ["id"], "geometry": 5},
+        {"orderBy": ["id"], "collation": "no language!"},
+        {"orderBy": 5},
+        {"upwards": "id"},
+    ],
+)
+def test_what_orders_no_query_by_post(client: httpx.Client, ordering: dict[str, object]) -> None:
+    assert _asked(client, ordering).status_code == 400
+
+
 @pytest.mark.parametrize(
     "order", ["orderBy=level;up", "orderBy=location;dist-asc", "orderBy=,", "orderBy=level&collation=;drop"]
 )

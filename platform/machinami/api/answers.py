@@ -129,5 +129,6 @@ def page_headers(call: Call, page: Page, *, more: bool, total: int | None) -> di
 
 
 def _page_link(call: Call, page: Page, relation: str, offset: int) -> str:
-    query = urlencode({**call.given, "limit": page.limit, "offset": offset})
+    wanted: dict[str, str | int] = {**call.given, "limit": page.limit, "offset": offset}
+    query = urlencode(sorted(wanted.items()), safe=":*")
     return f'<{call.target}?{query}>;rel="{relation}";type="{call.accept}"'

@@ -13,7 +13,7 @@ STATIC = Path(__file__).parent / "static"
 DESCRIPTION = """
 The city's data over NGSI-LD (ETSI GS CIM 009 version 1.8.1). Each operation names its clause. What the
 standard has and this server has not yet answers 501; a parameter that nobody knows answers 400. Every error
-has one shape: problem details with the members *field*, *value* and *cure*.
+has one shape: problem details with the members *field*, *value* and *cure*; only 411 and 415 have no body.
 """
 _ALWAYS = ("NGSILD-Tenant", SNAPSHOT, "Link")
 _HEADERS = {

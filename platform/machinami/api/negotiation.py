@@ -129,7 +129,8 @@ def _ranges(text: str) -> list[tuple[str, float]]:
 
 
 def _number(text: str) -> float:
-    return float(text) if re.fullmatch(r"\d(\.\d{0,3})?", text, re.ASCII) else 0.0
+    """A weight (RFC 9110, 12.4.2); one that is none is passed over, and the range counts in full."""
+    return float(text) if re.fullmatch(r"\d(\.\d{0,3})?", text, re.ASCII) else 1.0
 
 
 def _weight(offer: str, weights: Mapping[str, float]) -> float:

@@ -21,9 +21,10 @@ MEDIA_TYPE = "application/json"
 _CURES = {
     404: "See /docs for what there is",
     405: "Use one of the methods in the Allow header; see /docs",
-    411: "Send the header Content-Length",
     413: "Split the request",
 }
+_BARE = frozenset({HTTPStatus.LENGTH_REQUIRED, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
+"""Told by the status alone: clause 6.3.4 wants no body with these two."""
 
 
 def problem(error: MachinamiError) -> dict[str, Any]:
@@ -70,6 +71,8 @@ def unexpected_response(request: Request, error: Exception) -> Response:
 
 def _response(body: Mapping[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
     kept = {name: value for name, value in (headers or {}).items() if name.lower() == "allow"}
+    if status in _BARE:
+        return Response(None, status, headers=kept)
     content = orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
     return Response(content, status, headers=kept, media_type=MEDIA_TYPE)
 

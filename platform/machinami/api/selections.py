@@ -24,10 +24,13 @@ _LISTS = ("attrs", "pick", "omit", "datasetId", "expandValues", "jsonKeys", "con
 _TEXTS = ("q", "lang", "scopeQ", "csf", "join", "entityMapLifetime")
 _ORDER = {
     "orderBy": "orderBy",
+    "coordinates": "orderFrom",
     "orderFrom": "orderFrom",
     "geometry": "orderGeometry",
     "collation": "collation",
 }
+_NO_TEXTS: Mapping[str, type] = {"coordinates": list, "orderFrom": list, "lastN": int}
+"""Members of such objects that are neither a text nor a list of texts."""
 _TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
 _FLAGS = ("splitEntities", "entityMap")
 
@@ -176,14 +179,20 @@ def _read_members(name: str, value: Any) -> dict[str, str]:
     found, known = as_object(value), _MEMBERS[name]
     if not found or not found.keys() <= known.keys():
         raise BadRequestData(f"{name} is none", field=name, value=value, cure=f"Known: {', '.join(known)}")
-    return {
-        known[member]: each
-        if isinstance(each, str)
-        else ",".join(each)
-        if is_texts(each)
-        else orjson.dumps(each).decode()
-        for member, each in found.items()
-    }
+    return {known[member]: _read_member(f"{name}.{member}", each) for member, each in found.items()}
+
+
+def _read_member(path: str, value: Any) -> str:
+    """A text, or a list of texts; an array of coordinates, or a number, where there has to be one."""
+    other = _NO_TEXTS.get(path.rpartition(".")[2])
+    if other and isinstance(value, other):
+        return orjson.dumps(value).decode()
+    if isinstance(value, str) and other is not list:
+        return value
+    if is_texts(value):
+        return ",".join(value)
+    cure = "See ETSI GS CIM 009 clauses 5.2.21, 5.2.23 and 5.2.43"
+    raise BadRequestData(f"{path} cannot be this", field=path, value=value, cure=cure)
 
 
 def _read_selector(item: Any, context: Context) -> EntitySelector:

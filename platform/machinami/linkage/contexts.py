@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import Engine
 
 from machinami.errors import BadRequestData, MachinamiError, NotFound
-from machinami.linkage.fetching import fetch_document, unavailable
+from machinami.linkage.fetching import fetch_document, invalid, unavailable
 from machinami.linkage.pinned import read_document, read_pinned
 from machinami.ngsild.context import CORE, Context, Source, build_context, is_core
 from machinami.ngsild.core_terms import CORE_DOCUMENT
@@ -63,7 +63,7 @@ class Contexts:
         self._pinned = read_pinned(settings.context_folders)
         self._built: dict[bytes, tuple[Context, float]] = {}
         self._used: dict[str, Usage] = {}
-        self._failed: dict[str, float] = {}
+        self._failed: dict[str, tuple[float, MachinamiError]] = {}
         self._linked: set[str] = set()
 
     def resolve(self, source: Source | None) -> Context:
@@ -94,6 +94,7 @@ class Contexts:
 
         Raises:
             ContextUnavailable: none of it has it.
+            BadRequestData: what was fetched is not a @context (clause 5.5.6).
         """
         self._usage(url)
         if url in self._pinned:
@@ -143,7 +144,7 @@ class Contexts:
         """Keep a document for an address, which is never fetched then.
 
         Raises:
-            ContextUnavailable, BadRequestData: it is not a @context, or the address is the Core's.
+            BadRequestData: it is not a @context, or the address is the Core's.
         """
         if is_core(url):
             raise _core(url)
@@ -188,7 +189,8 @@ class Contexts:
         """Delete and Reload @context, clause 5.13.5.4: fetch it again and replace it.
 
         Raises:
-            BadRequestData: it was not fetched, so it cannot be fetched again; an unknown one was not either.
+            BadRequestData: it was not fetched, so it cannot be fetched again; an unknown one was not either;
+                or what is there now is not a @context: the stored one stays.
             ContextUnavailable: it cannot be fetched now; the stored one stays.
         """
         stored = self._find(url)
@@ -224,8 +226,8 @@ class Contexts:
             document = self._fetch(url, self._settings.context_timeout)
             _check(url, document)
         except MachinamiError as error:
-            self._failed[url] = time.monotonic()
-            raise unavailable(url, error.detail) from error
+            self._failed[url] = time.monotonic(), error
+            raise
         with transaction(self._engine) as connection:
             queries_context.store_context(connection, url, document, ContextKind.CACHED)
         return document
@@ -237,8 +239,9 @@ class Contexts:
             raise unavailable(url, "is not stored here and is no http(s) address")
         if not self._settings.context_fetch:
             raise unavailable(url, "is not stored here, and fetching is switched off")
-        if time.monotonic() - self._failed.get(url, -_FORGIVEN_AFTER) < _FORGIVEN_AFTER:
-            raise unavailable(url, "could not be fetched a moment ago")
+        failed_at, error = self._failed.get(url, (-_FORGIVEN_AFTER, None))
+        if error and time.monotonic() - failed_at < _FORGIVEN_AFTER:
+            raise error.with_traceback(None)  # as it was a moment ago
 
     def _remember(self, key: bytes, built: Context) -> None:
         if len(self._built) >= _KEPT:
@@ -257,8 +260,11 @@ class Contexts:
 def _check(url: str, document: dict[str, Any]) -> None:
     """A document must be a @context by itself, whatever those that it names are."""
     if "@context" not in document:
-        raise unavailable(url, "has no member @context")
-    build_context(document["@context"], lambda _: {"@context": {}})
+        raise invalid(url, "has no member @context")
+    try:
+        build_context(document["@context"], lambda _: {"@context": {}})
+    except BadRequestData as error:
+        raise invalid(url, f"is not a @context: {error.detail}") from error
 
 
 def _local(url: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import httpx
 import orjson
 
-from machinami.errors import ContextUnavailable
+from machinami.errors import BadRequestData, ContextUnavailable
 
 MAX_BYTES = 2 * 2**20
 """Bytes of a document."""
@@ -31,7 +31,8 @@ def fetch_document(url: str, timeout: float, *, private: bool = False) -> dict[s
         private: addresses that are not public are allowed too: loopback, private networks, link-local.
 
     Raises:
-        ContextUnavailable: it cannot be had, may not be asked, or is no JSON object.
+        ContextUnavailable: it cannot be had, or may not be asked.
+        BadRequestData: what is there is no JSON object (clause 5.5.6).
     """
     deadline = time.monotonic() + timeout
     place = url
@@ -52,6 +53,13 @@ def unavailable(url: str, why: str) -> ContextUnavailable:
         field="@context",
         value=url,
         cure="Pin it: machinami context add URL --file F; or POST it to /ngsi-ld/v1/jsonldContexts",
+    )
+
+
+def invalid(url: str, why: str) -> BadRequestData:
+    """The error for an address behind which there is something, but no @context (clause 5.5.6)."""
+    return BadRequestData(
+        f"the @context {url} {why}", field="@context", value=url, cure="Name the address of a @context"
     )
 
 
@@ -108,7 +116,7 @@ def _parsed(url: str, content: bytes) -> dict[str, Any]:
     try:
         document = orjson.loads(content)
     except json.JSONDecodeError as error:
-        raise unavailable(url, f"is no JSON: {error}") from error
+        raise invalid(url, f"is no JSON: {error}") from error
     if not isinstance(document, dict):
-        raise unavailable(url, "is not a JSON object")
+        raise invalid(url, "is not a JSON object")
     return cast("dict[str, Any]", document)
