@@ -17,7 +17,7 @@ from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.finding import find_entities, find_entity
 from machinami.api.forms import Form, nothing_left, read_form
-from machinami.api.linked import check_depth, joined, read_join
+from machinami.api.linked import check_depth, read_join, with_linked
 from machinami.api.mapped import find_mapped, is_wanted, map_entities, map_entity
 from machinami.api.negotiation import GEO_JSON
 from machinami.api.purging import narrow_purge, read_projection
@@ -72,7 +72,7 @@ def entities_answer(call: Call, form: Form, selection: Selection, page: Page) ->
     if call.accept == GEO_JSON:
         answer = form.collection(found.entities)
     else:
-        answer = joined(call, form, found.entities, read_join(call.arguments))
+        answer = with_linked(call, form, found.entities, read_join(call.arguments))
     if mapped is None:
         return respond(call, answer, headers=headers)
     return respond(call, answer, headers={**headers, **mapped.headers}, status=mapped.status)
@@ -92,7 +92,7 @@ def retrieve_entity(call: Call) -> Response:
     check_depth(join, form)
     if form.needed and entity.attributes.keys().isdisjoint(form.needed):
         raise nothing_left(entity.id)
-    answers = [] if call.accept == GEO_JSON else joined(call, form, [entity], join)
+    answers = [] if call.accept == GEO_JSON else with_linked(call, form, [entity], join)
     if answers and not answers[0]:
         raise nothing_left(entity.id)
     headers = map_entity(call, entity.id).headers if is_wanted(call) else {}

@@ -19,8 +19,9 @@ from machinami.linkage.snapshots import read_home
 from machinami.model import DEFAULT_TENANT, format_time
 from machinami.ngsild.conformance import parse_version
 from machinami.ngsild.context import Context
+from machinami.ngsild.linked import JOINS, Join, Load, joined
 from machinami.ngsild.render import Representation, render_collection
-from machinami.notify.shape import Load, Shape, Told, with_linked
+from machinami.notify.shape import Shape
 
 _JSON, _JSON_LD, _GEO_JSON = "application/json", "application/ld+json", "application/geo+json"
 _REPRESENTATIONS = {
@@ -122,17 +123,16 @@ def _of_sources(
 def _data(subscription: StoredSubscription, notification: Notification, context: Context, load: Load) -> Any:
     parameters = subscription.document["notification"]
     shape = _shape(subscription.document, context)
-    told = [
-        Told(entity=entity_of_document(document), shape=shape, deleted=document.get("deletedAt"))
-        for document in notification.entities
-    ]
+    told = [(entity_of_document(document), shape) for document in notification.entities]
+    deleted = {each["id"]: each["deletedAt"] for each in notification.entities if "deletedAt" in each}
+    join = Join(how=JOINS[parameters.get("join", "@none")], level=int(parameters.get("joinLevel", 1)))
+    viewed = joined(told, join, load)
     accept = parameters["endpoint"].get("accept", _JSON)
-    joined = with_linked(told, parameters.get("join", ""), int(parameters.get("joinLevel", 1)), load)
     if accept == _GEO_JSON:
-        return render_collection(each.shape.feature(each.entity, each.deleted) for each in joined)
+        return render_collection(view.feature(entity, deleted.get(entity.id)) for entity, view in viewed)
     # Each entity is a JSON-LD document of its own, as in answers to queries (clause 6.3.5).
     own = {"@context": context.member} if accept == _JSON_LD else {}
-    return [{**each.shape.entity(each.entity, each.deleted), **own} for each in joined]
+    return [{**view.entity(entity, deleted.get(entity.id)), **own} for entity, view in viewed]
 
 
 def _shape(document: Mapping[str, Any], context: Context) -> Shape:
