@@ -11,7 +11,7 @@ from machinami.linkage.write import Linkage
 from machinami.model import Change, Entity
 from machinami.ngsild.context import CORE
 from machinami.ngsild.q import matches, parse_q
-from machinami.ngsild.query import And, Comparison, Exists, Node, Operator, Or, Path, Range
+from machinami.ngsild.query import Absent, And, Comparison, Exists, Node, Operator, Or, Path, Range
 from machinami.store.queries import Selection, fetch_entities
 from machinami.store.queries_q import q_clause
 from machinami.store.reading import reading
@@ -104,7 +104,7 @@ _comparisons = st.one_of(
         st.sampled_from(["a", "^b$", "a|b", r"\d+", "水.", 'quo"', r"\\"]),
     ),
 )
-_leaves = st.one_of(_comparisons, st.builds(Exists, path=_paths))
+_leaves = st.one_of(_comparisons, st.builds(Exists, path=_paths), st.builds(Absent, path=_paths))
 _nodes = st.one_of(
     _leaves,
     st.builds(lambda one, two: And(nodes=(one, two)), _leaves, _leaves),

@@ -2,13 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from machinami.ngsild.context import CORE
 from machinami.ngsild.geo import parse_geo
 from machinami.ngsild.q import parse_q
+from machinami.store.partitions import make_partitions, month_of
 from machinami.store.queries import EntitySelector, Selection, fetch_candidates, fetch_entities, fetch_next
+from machinami.store.queries_temporal import fetch_temporal_ids
+from machinami.store.queries_window import Span
 from machinami.store.tenants import tenant_number
 from sqlalchemy import Connection, Engine, event, text
 
@@ -31,6 +35,18 @@ _FILL = text("""
     FROM generate_series(0, :count - 1) n,
         LATERAL (SELECT 151.4 + 0.2 * (n % :side) / :side AS x, 30.4 + 0.2 * (n / :side) / :side AS y) p
 """)
+
+_RECORD = text("""
+    WITH recorded AS (
+        INSERT INTO series (tenant, entity_id, attribute)
+        SELECT :tenant, 'urn:ngsi-ld:Room:' || n, :level FROM generate_series(0, :count - 1) n
+        RETURNING series
+    )
+    INSERT INTO observation (series, observed_at, number)
+    SELECT series, CAST(:start AS timestamptz) + m * interval '1 hour', m
+    FROM recorded, generate_series(0, 3) m
+""")
+_START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -100,3 +116,21 @@ def test_ids_and_pages_use_the_primary_key(engine: Engine, tenant: int) -> None:
         assert len(fetch_entities(connection, tenant, Selection(among=ids), limit=10)) == 2
         assert len(fetch_next(connection, tenant, Selection(), after="urn:ngsi-ld:Room:5", limit=20)) == 20
         assert plans.indexes() == {"entity_pkey"}
+
+
+def test_what_was_so_in_a_span_is_found_series_by_series(engine: Engine, tenant: int) -> None:
+    """Clause 5.7.4.4: a query over the instances of a span reads these, not the history."""
+    size = {"count": _ENTITIES}
+    with engine.begin() as connection:
+        make_partitions(connection, "observation", [month_of(_START)])
+        connection.execute(_RECORD, {"tenant": tenant, "level": f"{_DEFAULT}level", "start": _START, **size})
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE series, observation"))
+    selection = Selection(
+        selectors=(EntitySelector(types=((f"{_DEFAULT}Kind1",),)),), q=parse_q("level>1", CORE)
+    )
+    span = Span(start=_START + timedelta(hours=1), end=_START + timedelta(hours=3))
+    with engine.connect() as connection:
+        plans = _Plans(connection)
+        assert len(fetch_temporal_ids(connection, tenant, selection, span, limit=20)) == 20
+        assert "observation_2026_11_series_observed_at_key" in plans.indexes()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +21,23 @@ from machinami.api.problems import problem_response, unexpected_response
 from machinami.api.services import Services
 from machinami.errors import MachinamiError
 
+
+class _Name(Convertor[str]):
+    """``{variable:name}``: a part of a path that may be empty, so that its endpoint can say what is wrong."""
+
+    regex = "[^/]*"
+
+    def convert(self, value: str) -> str:
+        """What stands in the path."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("name", _Name())
+
 MAX_BODY = 16 * 2**20
 """Bytes of a request's body."""
 
@@ -31,7 +49,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One method of one resource.
 
     Attributes:
-        path: whole path, with ``{variables}``; ``{name:path}`` may hold slashes, as URIs do.
+        path: whole path, with ``{variables}``; ``{name:path}`` may hold slashes, as URIs do,
+            ``{name:name}`` may be empty (and is refused).
         clause: of ETSI GS CIM 009 1.8.1.
         parameters: names from `machinami.api.parameters.PARAMETERS` that are accepted.
         pending: names that the standard has here and that are answered by 501.

@@ -18,7 +18,7 @@ from machinami.ngsild.terms import DEFAULT_INSTANCE, SCOPE, check_uri
 resource = Resource("Temporal evolution")
 
 _EVOLUTION = "/temporal/entities/{entityId:path}"
-_ATTRIBUTE = _EVOLUTION + "/attrs/{attrId}"
+_ATTRIBUTE = _EVOLUTION + "/attrs/{attrId:name}"
 _INSTANCE = _ATTRIBUTE + "/{instanceId}"
 
 

@@ -127,7 +127,9 @@ PARAMETERS: Mapping[str, Parameter] = {
     "timeAt": Parameter(
         meaning="A moment, or the start of a span (inclusive)", clause="4.11", schema=_MOMENT
     ),
-    "timeproperty": Parameter(meaning="observedAt (default), createdAt, modifiedAt", clause="4.11"),
+    "timeproperty": Parameter(
+        meaning="observedAt (default), createdAt, modifiedAt, deletedAt", clause="4.11"
+    ),
     "timerel": Parameter(meaning="before, after or between", clause="4.11"),
     "subscription": Parameter(meaning="Id of a subscription"),
     "topic": Parameter(meaning="MQTT topic, or a topic filter with + and #"),

@@ -32,6 +32,7 @@ _ORDER = {
 _NO_TEXTS: Mapping[str, type] = {"coordinates": list, "orderFrom": list, "lastN": int}
 """Members of such objects that are neither a text nor a list of texts."""
 _TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
+_AGGREGATION = ("aggrMethods", "aggrPeriodDuration")
 _FLAGS = ("splitEntities", "entityMap")
 
 
@@ -167,12 +168,12 @@ def _argument(name: str, value: Any) -> dict[str, str]:
 
 
 _MEMBERS: Mapping[str, Mapping[str, str]] = {
-    "temporalQ": {each: each for each in _TEMPORAL},
+    "temporalQ": {each: each for each in (*_TEMPORAL, *_AGGREGATION)},
     "ordering": _ORDER,
     "orderingParams": _ORDER,
-    "aggrParams": {"aggrMethods": "aggrMethods", "aggrPeriodDuration": "aggrPeriodDuration"},
+    "aggrParams": {each: each for each in _AGGREGATION},
 }
-"""Members of a Query that are objects: name of theirs → name of the parameter (clauses 5.2.21, 5.2.43)."""
+"""Members of a Query that are objects: name of theirs → name of the parameter (5.2.21, 5.2.43, 5.2.44)."""
 
 
 def _read_members(name: str, value: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ from machinami.api.shapes import as_array, as_object
 from machinami.linkage.snapshots import StoredSnapshot
 from machinami.model import Entity, format_time
 from machinami.ngsild.context import Context
-from machinami.ngsild.query import And, Comparison, Exists, Linked, Node, Or
+from machinami.ngsild.query import Absent, And, Comparison, Exists, Linked, Node, Or
 
 QUERIES, EVOLUTIONS = "snapshotQueries", "snapshotTemporalQueries"
 DETAILS = {QUERIES: "snapshotQueriesDetails", EVOLUTIONS: "snapshotTemporalQueriesDetails"}
@@ -116,7 +116,7 @@ def _asked(node: Node) -> Iterator[str]:
                 yield from _asked(each)
         case Linked():
             yield node.relationship
-        case Exists() | Comparison():
+        case Absent() | Exists() | Comparison():
             yield node.path.attribute
 
 

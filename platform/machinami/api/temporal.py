@@ -66,10 +66,18 @@ def _read_query(call: Call, selectors: Sequence[EntitySelector]) -> _Asked:
             field="timerel",
             cure="Give timerel and timeAt, such as timerel=before",
         )
+    selection = read_selection(call, form.needed, selectors)
+    if any(term.attribute != "id" for term in selection.order):
+        raise BadRequestData(
+            "evolutions can be ordered by id only (clause 5.7.4.4)",
+            field="orderBy",
+            value=call.arguments["orderBy"],
+            cure="Write orderBy=id or orderBy=id;desc",
+        )
     return _Asked(
         form=form,
         query=query,
-        selection=read_selection(call, form.needed, selectors),
+        selection=selection,
         datasets=frozenset("" if name == DEFAULT_INSTANCE else name for name in form.datasets or ()),
     )
 
@@ -151,7 +159,10 @@ def _query(call: Call, selectors: Sequence[EntitySelector] = ()) -> Response:
 )
 def query_temporal_by_post(call: Call) -> Response:
     """Query Temporal Evolution of Entities, with the query in the body (clause 5.2.23)."""
-    return _query(call, read_query(call, call.document()))
+    selectors = read_query(call, call.document())
+    if "aggrMethods" in call.arguments and not _shape(call):
+        call.arguments["format"] = _AGGREGATED  # a body that names methods can mean nothing else
+    return _query(call, selectors)
 
 
 @resource.endpoint(
@@ -177,7 +188,14 @@ def retrieve_temporal(call: Call) -> Response:
 
 
 def _read_form(call: Call) -> Form:
-    return read_form(call, _FORMS)
+    form = read_form(call, _FORMS)
+    if form.linked:
+        raise BadRequestData(
+            "linked entities have no part in a temporal representation (clauses 5.7.3.4 and 5.7.4.4)",
+            field="pick" if "pick" in call.arguments else "omit",
+            cure="Name attributes without braces",
+        )
+    return form
 
 
 def _shape(call: Call) -> str:

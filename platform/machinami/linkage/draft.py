@@ -137,7 +137,8 @@ class Draft:
         if scope == self.scope:
             return
         self.scope = scope
-        since = {"observedAt" if scope else "deletedAt": format_time(self.now)}
+        names = ("observedAt", "createdAt", "modifiedAt") if scope else ("deletedAt",)
+        since = dict.fromkeys(names, format_time(self.now))
         value = scope[0] if len(scope) == 1 else list(scope)
         self._remember_scope(self.now, {"type": "Property", "value": value, **since})
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from machinami.errors import NotFound
 from machinami.linkage.read import Page, entity_not_found, in_order, retrieve_entity, tenant_of
@@ -12,9 +12,10 @@ from machinami.model import Attributes, Entity
 from machinami.ngsild.aggregation import Aggregation
 from machinami.store import queries, queries_aggregate, queries_temporal
 from machinami.store.evolution import fetch_departed, has_history
-from machinami.store.queries import Selection
+from machinami.store.queries import ScopeSelection, Selection
 from machinami.store.queries_aggregate import Period, SeriesOf, rendered
-from machinami.store.queries_temporal import Observed, Span
+from machinami.store.queries_temporal import Observed
+from machinami.store.queries_window import Span
 from machinami.store.reading import reading
 
 __all__ = ["Span", "rendered"]
@@ -100,17 +101,20 @@ def query_temporal(
     """
     number = tenant_of(engine, tenant)
     with reading(engine) as connection:
+        chosen = _placed(connection, number, selection, span, datasets)
+        if chosen is None:
+            return FoundHistory(histories=[], total=0 if page.count else None)
         total = (
-            queries_temporal.count_temporal(connection, number, selection, span, datasets)
+            queries_temporal.count_temporal(connection, number, chosen, span, datasets)
             if page.count
             else None
         )
         wanted = page.limit + 1 if page.limit else 0
         ids = queries_temporal.fetch_temporal_ids(
-            connection, number, selection, span, datasets, limit=wanted, offset=page.offset
+            connection, number, chosen, span, datasets, limit=wanted, offset=page.offset
         )
         entities = in_order(queries.fetch_by_ids(connection, number, ids[: page.limit]), ids)
-    found = _histories(engine, number, entities, span, selection.attributes, most)
+    found = _histories(engine, number, entities, span, selection.attributes, most, selection.scopes)
     return FoundHistory(histories=found, more=len(ids) > page.limit, total=total)
 
 
@@ -120,7 +124,22 @@ def temporal_ids(
     """Ids of the entities whose evolutions `query_temporal` would find, in its order."""
     number = tenant_of(engine, tenant)
     with reading(engine) as connection:
-        return queries_temporal.fetch_temporal_ids(connection, number, selection, span, datasets, limit=limit)
+        chosen = _placed(connection, number, selection, span, datasets)
+        if chosen is None:
+            return []
+        return queries_temporal.fetch_temporal_ids(connection, number, chosen, span, datasets, limit=limit)
+
+
+def _placed(
+    connection: Connection, tenant: int, selection: Selection, span: Span, datasets: Collection[str]
+) -> Selection | None:
+    """The selection with its geo-query decided, as the database cannot; None if nothing is left."""
+    geo = selection.geo
+    if geo is None:
+        return selection
+    candidates = queries_temporal.fetch_places(connection, tenant, selection, geo, span, datasets)
+    ids = dict.fromkeys(identifier for identifier, place in candidates if geo.matches(place))
+    return msgspec.structs.replace(selection, among=tuple(ids), geo=None) if ids else None
 
 
 class Aggregated(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,13 +173,26 @@ def _histories(
     span: Span,
     names: Sequence[str],
     most: Most,
+    scopes: ScopeSelection = (),
 ) -> list[History]:
     if not entities:
         return []
     ids = [entity.id for entity in entities]
     with reading(engine) as connection:
         rows = queries_temporal.fetch_history(
-            connection, tenant, ids, span, attributes=names, last_n=most.last_n, limit=most.instances + 1
+            connection,
+            tenant,
+            ids,
+            span,
+            attributes=names,
+            scopes=scopes,
+            last_n=most.last_n,
+            limit=most.instances + 1,
+        )
+        carried = (
+            queries_temporal.fetch_scopes(connection, tenant, ids, scopes, span)
+            if scopes and span.start and not names
+            else []
         )
     extent, empty = None, dict[str, list[str]]()
     if len(rows) > most.instances:
@@ -168,7 +200,7 @@ def _histories(
         extent = rows[0].moment, rows[-1].moment
         empty = _all_attributes(engine, tenant, ids, names)
     by_entity: dict[str, list[Observed]] = {identifier: [] for identifier in ids}
-    for row in rows:
+    for row in [*rows, *carried] if most.last_n else [*carried, *rows]:
         by_entity[row.entity_id].append(row)
     return [
         History(

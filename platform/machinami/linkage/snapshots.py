@@ -20,7 +20,7 @@ from machinami.store import queries_snapshot as queries
 from machinami.store.engine import transaction
 from machinami.store.entities import add_entities
 from machinami.store.queries_snapshot import StoredSnapshot
-from machinami.store.queries_temporal import Span
+from machinami.store.queries_window import Span
 from machinami.store.reading import reading
 
 __all__ = ["StoredSnapshot"]

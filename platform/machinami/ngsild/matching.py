@@ -7,7 +7,19 @@ from typing import Any, TypeAlias, cast
 
 from machinami.model import Entity, Instance, format_time
 from machinami.ngsild.patterns import found
-from machinami.ngsild.query import And, Comparison, Exists, Linked, Node, Operator, Or, Path, Range, Value
+from machinami.ngsild.query import (
+    Absent,
+    And,
+    Comparison,
+    Exists,
+    Linked,
+    Node,
+    Operator,
+    Or,
+    Path,
+    Range,
+    Value,
+)
 from machinami.ngsild.terms import KINDS
 from machinami.ngsild.times import comparable_moment, literal_moment
 
@@ -56,6 +68,8 @@ def matches(node: Node, entity: Entity, lookup: Lookup = _nobody) -> bool:
             )
         case Exists():
             return next(_targets(node.path, entity), None) is not None
+        case Absent():
+            return next(_targets(node.path, entity), None) is None
         case Comparison():
             return any(_holds(node, kind, candidates) for kind, candidates in _targets(node.path, entity))
 

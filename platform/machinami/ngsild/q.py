@@ -14,11 +14,24 @@ from machinami.errors import BadRequestData
 from machinami.ngsild.context import Context
 from machinami.ngsild.matching import matches
 from machinami.ngsild.patterns import check_pattern
-from machinami.ngsild.query import And, Comparison, Exists, Linked, Node, Operator, Or, Path, Range, Value
+from machinami.ngsild.query import (
+    Absent,
+    And,
+    Comparison,
+    Exists,
+    Linked,
+    Node,
+    Operator,
+    Or,
+    Path,
+    Range,
+    Value,
+)
 from machinami.ngsild.terms import NAME, NON_REIFIED, TIME_MEMBERS, is_uri
 from machinami.ngsild.times import comparable_moment, literal_moment
 
 __all__ = [
+    "Absent",
     "And",
     "Comparison",
     "Exists",
@@ -99,6 +112,8 @@ class _Parser:
         return tuple(nodes)
 
     def term(self, depth: int) -> Node:
+        if self.skip("!"):
+            return Absent(path=self.path())
         if not self.skip("("):
             return self.predicate()
         if depth >= MAX_NESTING:

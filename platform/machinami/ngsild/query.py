@@ -59,6 +59,12 @@ class Exists(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
 
 
+class Absent(msgspec.Struct, frozen=True, kw_only=True):
+    """The target is not there. The grammar of clause 4.9 has no such term; ``!name`` of NGSIv2 is taken."""
+
+    path: Path
+
+
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """The target's value stands in a relation.
 
@@ -98,4 +104,4 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = ()
 
 
-Node: TypeAlias = And | Or | Comparison | Exists | Linked
+Node: TypeAlias = And | Or | Comparison | Exists | Absent | Linked

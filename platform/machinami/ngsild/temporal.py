@@ -6,8 +6,10 @@ from enum import StrEnum
 import msgspec
 
 from machinami.errors import BadRequestData
-from machinami.ngsild.terms import TIME_MEMBERS
 from machinami.ngsild.times import parse_time
+
+TIME_PROPERTIES = ("observedAt", "createdAt", "modifiedAt", "deletedAt")
+"""Temporal Properties that a temporal query can be about (Table 5.2.21-1)."""
 
 
 class TimeRelation(StrEnum):
@@ -85,8 +87,8 @@ def _relation(timerel: str) -> TimeRelation:
 
 
 def _timeproperty(name: str) -> str:
-    if name not in TIME_MEMBERS:
-        known = ", ".join(sorted(TIME_MEMBERS))
+    if name not in TIME_PROPERTIES:
+        known = ", ".join(TIME_PROPERTIES)
         raise _wrong("timeproperty", name, f"Unknown timeproperty {name!r}", f"Use one of {known}")
     return name
 

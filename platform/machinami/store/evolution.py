@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 from sqlalchemy.dialects.postgresql import JSONB
 
 from machinami.model import Entity, Instance
-from machinami.store.queries_temporal import TAKEN_AWAY, instance_id, is_there, read_instance_id
+from machinami.store.queries_temporal import instance_id, read_instance_id
+from machinami.store.queries_window import TAKEN_AWAY, is_there
 from machinami.store.tables import departed, observation, series
 
 

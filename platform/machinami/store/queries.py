@@ -206,7 +206,8 @@ def _within_bounds(geo: GeoQuery) -> ColumnElement[bool]:
     return and_(has_geometry, or_(*(entity.c.bounds.op("&&")(box) for box in boxes)))
 
 
-def _in_scopes(selection: ScopeSelection) -> ColumnElement[bool]:
+def in_scopes(selection: ScopeSelection) -> ColumnElement[bool]:
+    """Entities whose scope is one of these now."""
     return or_(*(and_(*(_in_scope(pattern) for pattern in group)) for group in selection))
 
 
@@ -221,5 +222,5 @@ _CLAUSES: tuple[tuple[str, Callable[[Any], ColumnElement[bool]]], ...] = (
     ("attributes", _has_any),
     ("q", q_clause),
     ("geo", _within_bounds),
-    ("scopes", _in_scopes),
+    ("scopes", in_scopes),
 )

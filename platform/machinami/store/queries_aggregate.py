@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from machinami.model import format_time
 from machinami.ngsild.aggregation import Aggregation, Method
 from machinami.ngsild.terms import SCOPE
-from machinami.store.queries_temporal import Span
+from machinami.store.queries_window import Span
 from machinami.store.rollups import Bucket, aggregate
 
 _Row: TypeAlias = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""The query language in SQL (clause 4.9): each comparison is one SQL/JSON path over the attributes.
+"""The query language in SQL (clause 4.9): each comparison is one SQL/JSON path over an attribute's instances.
 
 It says the same as `machinami.ngsild.matching.matches`, which a test holds it to: of the members that may
 hold a value the one that is there counts; an array is its elements, a languageMap its texts.
@@ -7,6 +7,7 @@ hold a value the one that is there counts; an array is its elements, a languageM
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import (
@@ -18,14 +19,26 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import JSONPATH
 
 from machinami.model import format_time
-from machinami.ngsild.query import And, Comparison, Exists, Linked, Node, Operator, Or, Path, Range, Value
+from machinami.ngsild.query import (
+    Absent,
+    And,
+    Comparison,
+    Exists,
+    Linked,
+    Node,
+    Operator,
+    Or,
+    Path,
+    Range,
+    Value,
+)
 from machinami.ngsild.terms import KINDS
 from machinami.store.tables import entity
 
@@ -36,35 +49,66 @@ _MEMBERS = tuple(dict.fromkeys(kind.member for kind in KINDS.values()))
 _EQUALITY = frozenset({Operator.EQUAL, Operator.UNEQUAL})
 
 
-def q_clause(node: Node, table: FromClause = entity) -> ColumnElement[bool]:
-    """A query as a condition on the table `entity`, or on an alias of it."""
+class Ground(Protocol):
+    """Where the instances are that a query is judged on."""
+
+    @property
+    def table(self) -> FromClause:
+        """`entity`, or an alias of it: of whom the query is asked."""
+        ...
+
+    def has(self, path: Path, reach: str) -> ColumnElement[bool]:
+        """Whether one of the attribute's instances has something at the end of a SQL/JSON path.
+
+        Args:
+            path: names the attribute, and what of its instances is looked at.
+            reach: the path without its ``$``, which stands for one instance.
+        """
+        ...
+
+
+class Current(msgspec.Struct, frozen=True):
+    """The attributes as they are now."""
+
+    table: FromClause
+
+    def has(self, path: Path, reach: str) -> ColumnElement[bool]:
+        """See `Ground`."""
+        whole = f"$.{_text(path.attribute)}[*]{reach}"
+        return self.table.c.attributes.path_exists(cast(literal(whole), JSONPATH))
+
+
+_CURRENT = Current(entity)
+
+
+def q_clause(node: Node, ground: Ground = _CURRENT) -> ColumnElement[bool]:
+    """A query as a condition on the table of the ground."""
     match node:
         case And():
-            return and_(*(q_clause(each, table) for each in node.nodes))
+            return and_(*(q_clause(each, ground) for each in node.nodes))
         case Or():
-            return or_(*(q_clause(each, table) for each in node.nodes))
+            return or_(*(q_clause(each, ground) for each in node.nodes))
         case Linked():
-            return _is_linked(node, table)
-        case Exists() if node.path.attribute in _ENTITY_TIMES:
-            return true()
-        case Comparison() if node.path.attribute in _ENTITY_TIMES:
-            return _entity_time(node, table)
+            return _is_linked(node, ground.table)
+        case Absent():
+            return not_(q_clause(Exists(path=node.path), ground))
+        case Exists() | Comparison() if node.path.attribute in _ENTITY_TIMES:
+            return _entity_time(node, ground.table)
         case Exists():
             there = (target.where(f"exists({target.path})") for target in _targets(node.path))
-            return _leads(table, node.path, _any(there))
+            return _leads(ground, node.path, _any(there))
         case Comparison():
             return _leads(
-                table,
+                ground,
                 node.path,
                 _any(target.where(_holds(node, target.path)) for target in _comparable_targets(node)),
             )
 
 
-def _leads(table: FromClause, path: Path, predicate: str) -> ColumnElement[bool]:
+def _leads(ground: Ground, path: Path, predicate: str) -> ColumnElement[bool]:
     """Whether an instance at the end of the path has the property."""
-    names = [path.attribute, *(step for step in path.steps if ":" in step)]
-    accessors = "".join(f".{_text(name)}[*]" for name in names)
-    return table.c.attributes.path_exists(cast(literal(f"${accessors} ? ({predicate})"), JSONPATH))
+    steps = "".join(f".{_text(step)}[*]" for step in path.steps if ":" in step)
+    return ground.has(path, f"{steps} ? ({predicate})")
 
 
 def _is_linked(node: Linked, table: FromClause) -> ColumnElement[bool]:
@@ -78,7 +122,7 @@ def _is_linked(node: Linked, table: FromClause) -> ColumnElement[bool]:
     wanted = [linked.c.tenant == table.c.tenant, linked.c.id == func.any(uris)]
     if node.types:
         wanted.append(linked.c.types.overlap(list(node.types)))
-    found = select(literal(1)).select_from(linked).where(*wanted, q_clause(node.node, linked))
+    found = select(literal(1)).select_from(linked).where(*wanted, q_clause(node.node, Current(linked)))
     return found.correlate(table).exists()
 
 
@@ -198,9 +242,11 @@ def _written(operand: date | time) -> tuple[str, str]:
     return shape, stem.rstrip("0") if "." in stem else stem
 
 
-def _entity_time(comparison: Comparison, table: FromClause) -> ColumnElement[bool]:
+def _entity_time(comparison: Exists | Comparison, table: FromClause) -> ColumnElement[bool]:
     """Times of the entity itself are columns."""
     column = table.c[_ENTITY_TIMES[comparison.path.attribute]]
+    if isinstance(comparison, Exists):
+        return column.is_not(None)
     moments = [each for each in comparison.operands if isinstance(each, datetime)]
     spans = [each for each in comparison.operands if isinstance(each, Range)]
     equal = [column == moment for moment in moments]

@@ -5,7 +5,7 @@ other instance is stored whole.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,14 +17,23 @@ from sqlalchemy import (
     Text,
     cast,
     func,
-    or_,
     select,
     true,
 )
 
 from machinami.model import Instance, format_time
-from machinami.store.queries import Selection, clauses
+from machinami.ngsild.geo import GeoQuery
+from machinami.store.queries import ScopeSelection, Selection
 from machinami.store.queries_order import order_by
+from machinami.store.queries_window import (
+    Span,
+    in_span,
+    moment,
+    places,
+    scope_before,
+    scope_in_force,
+    span_clauses,
+)
 from machinami.store.tables import entity, observation, series
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,25 +41,6 @@ _MICROSECOND = timedelta(microseconds=1)
 _EXACT = 2**53
 _INSTANCE = "urn:ngsi-ld:Instance:"
 _INSTANCE_ID = re.compile(rf"{_INSTANCE}([0-9]{{1,9}})-(-?[0-9]{{1,18}})")
-
-TAKEN_AWAY: Instance = {}
-"""The document of a row whose instance was deleted: rollups must see that something changed there."""
-
-
-class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """A span of time (clause 4.11): from (inclusive) to (exclusive), either open.
-
-    Attributes:
-        by_record: by the time of writing (createdAt, modifiedAt) and not by ``observedAt``.
-        whole: also instances without ``observedAt``, at the time of writing.
-        deleted: only instances that say that the attribute was deleted then (``deletedAt``).
-    """
-
-    start: datetime | None = None
-    end: datetime | None = None
-    by_record: bool = False
-    whole: bool = False
-    deleted: bool = False
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +63,7 @@ def fetch_history(
     span: Span,
     *,
     attributes: Sequence[str] = (),
+    scopes: ScopeSelection = (),
     last_n: int | None = None,
     limit: int,
 ) -> list[Observed]:
@@ -80,13 +71,15 @@ def fetch_history(
 
     Args:
         attributes: expanded names; none means all.
+        scopes: only instances from times when the entity had one of these; none asks for nothing.
         limit: rows at most, cut off at the far end.
     """
-    moment = _moment(span)
+    when = moment(span)
     rows = (
         select(observation)
-        .where(observation.c.series == series.c.series, *_in_span(span))
-        .order_by(moment.desc() if last_n else moment.asc())
+        .where(observation.c.series == series.c.series, *in_span(span))
+        .where(*([scope_in_force(scopes, span)] if scopes else []))
+        .order_by(when.desc() if last_n else when.asc())
         .limit(last_n or limit)
         .lateral("rows")
     )
@@ -99,6 +92,26 @@ def fetch_history(
         .limit(limit)
     )
     return [_observed(row, span) for row in connection.execute(query)]
+
+
+def fetch_scopes(
+    connection: Connection, tenant: int, ids: Sequence[str], scopes: ScopeSelection, span: Span
+) -> list[Observed]:
+    """Those of these scopes that held already when the span began (annex C.5.16)."""
+    return [_observed(row, span) for row in connection.execute(scope_before(tenant, ids, scopes, span))]
+
+
+def fetch_places(
+    connection: Connection,
+    tenant: int,
+    selection: Selection,
+    geo: GeoQuery,
+    span: Span,
+    datasets: Collection[str],
+) -> Iterator[tuple[str, Any]]:
+    """Ids of candidates of a geo-query and the values of the GeoProperty that they had in the span."""
+    for row in connection.execute(places(tenant, selection, geo, span, datasets)):
+        yield row.id, row.place
 
 
 def fetch_attributes(
@@ -131,7 +144,7 @@ def fetch_temporal_ids(
     Args:
         datasets: of these, '' for default instances; empty asks for nothing.
     """
-    wanted = _temporal_clauses(tenant, selection, span, datasets)
+    wanted = span_clauses(tenant, selection, span, datasets)
     query = select(entity.c.id).where(*wanted).order_by(*order_by(selection.order))
     return list(connection.execute(query.limit(limit).offset(offset)).scalars())
 
@@ -140,20 +153,8 @@ def count_temporal(
     connection: Connection, tenant: int, selection: Selection, span: Span, datasets: Collection[str] = ()
 ) -> int:
     """How many entities of a selection have an instance in the span; see `fetch_temporal_ids`."""
-    wanted = _temporal_clauses(tenant, selection, span, datasets)
+    wanted = span_clauses(tenant, selection, span, datasets)
     return connection.execute(select(func.count()).select_from(entity).where(*wanted)).scalar_one()
-
-
-def _temporal_clauses(
-    tenant: int, selection: Selection, span: Span, datasets: Collection[str]
-) -> list[ColumnElement[bool]]:
-    own = [series.c.tenant == entity.c.tenant, series.c.entity_id == entity.c.id]
-    if selection.attributes:
-        own.append(_named(selection.attributes))
-    if datasets:
-        own.append(series.c.dataset_id.in_(datasets))
-    in_span = select(1).where(observation.c.series == series.c.series, *_in_span(span)).exists()
-    return [*clauses(tenant, selection), select(1).where(*own, in_span).exists()]
 
 
 def _of_entities(tenant: int, ids: Sequence[str], attributes: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -165,30 +166,6 @@ def _named(attributes: Sequence[str]) -> ColumnElement[bool]:
     return series.c.attribute == func.any(cast(list(attributes), ARRAY(Text)))
 
 
-def _moment(span: Span) -> ColumnElement[datetime]:
-    return observation.c.recorded_at if span.by_record else observation.c.observed_at
-
-
-def is_there() -> ColumnElement[bool]:
-    """Rows whose instance was not deleted since."""
-    return or_(observation.c.number.is_not(None), observation.c.document != TAKEN_AWAY)
-
-
-def _in_span(span: Span) -> list[ColumnElement[bool]]:
-    """An instance without ``observedAt`` is outside every span of it (clause 4.11, last paragraph)."""
-    moment, within = _moment(span), [is_there()]
-    if span.start:
-        within.append(moment >= span.start)
-    if span.end:
-        within.append(moment < span.end)
-    if span.deleted:
-        within.append(observation.c.document.has_key("deletedAt"))
-    if not (span.by_record or span.whole):
-        observed = or_(observation.c.number.is_not(None), observation.c.document.has_key("observedAt"))
-        within.append(observed)
-    return within
-
-
 def _observed(row: Any, span: Span) -> Observed:
     recorded = format_time(row.recorded_at)
     identified = {"instanceId": instance_id(row.series, row.observed_at)}
@@ -198,9 +175,9 @@ def _observed(row: Any, span: Span) -> Observed:
         moment=row.recorded_at if span.by_record else row.observed_at,
         instance={
             **identified,
-            **(_plain(row) if row.document is None else row.document),
             "createdAt": recorded,
             "modifiedAt": recorded,
+            **(_plain(row) if row.document is None else row.document),
         },
     )
 

@@ -103,6 +103,8 @@ def vehicle() -> Entity:
         "opens<10:00:00Z",
         "createdAt<2026-01-02T00:00:00Z",
         "(speed>50|rpm>3000);brandName",
+        "!rpm;speed>50",
+        "!speed.more",
     ],
 )
 def test_queries_that_match(vehicle: Entity, text: str):
@@ -140,6 +142,8 @@ def test_queries_that_match(vehicle: Entity, text: str):
         "brandName<2026-05-01",
         "modifiedAt",
         "speed>50;rpm",
+        "!speed",
+        "rpm|!brandName",
     ],
 )
 def test_queries_that_do_not_match(vehicle: Entity, text: str):

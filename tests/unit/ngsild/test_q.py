@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machinami.errors import BadRequestData
 from machinami.ngsild.context import CORE, build_context
-from machinami.ngsild.q import And, Comparison, Exists, Linked, Node, Operator, Or, Path, Range, parse_q
+from machinami.ngsild.q import (
+    Absent,
+    And,
+    Comparison,
+    Exists,
+    Linked,
+    Node,
+    Operator,
+    Or,
+    Path,
+    Range,
+    parse_q,
+)
 
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
 
@@ -158,4 +170,4 @@ def test_any_text_is_a_query_or_bad_request_data(text: str):
         node = parse_q(text, CORE)
     except BadRequestData:
         return
-    assert isinstance(node, And | Or | Comparison | Exists)
+    assert isinstance(node, Absent | And | Or | Comparison | Exists)
