@@ -66,6 +66,45 @@ def test_geojson(client: httpx.Client) -> None:
     assert found["properties"].keys() == {"type", "currentLevel"}
 
 
+@pytest.mark.parametrize(
+    ("prefer", "status", "applied", "kind"),
+    [
+        ("ngsi-ld=1.5", 203, "ngsi-ld=1.5", "Property"),
+        ("body=json, ngsi-ld=1.7; wait=3", 203, "ngsi-ld=1.7", "Property"),
+        ("ngsi-ld=1.9", 200, "ngsi-ld=1.9", "VocabProperty"),
+        ("ngsi-ld=3.1", 200, "ngsi-ld=1.9", "VocabProperty"),
+        ("ngsi-ld=new", 200, None, "VocabProperty"),
+        ("return=minimal", 200, None, "VocabProperty"),
+    ],
+)
+def test_the_words_of_an_earlier_version(
+    client: httpx.Client, prefer: str, status: int, applied: str | None, kind: str
+) -> None:
+    """Clauses 4.3.6.8 and 6.3.6: retrieved, queried, and queried by POST."""
+    state = {"type": "VocabProperty", "vocab": "open"}
+    client.post("/entities", json=gauge(state=state))
+    headers = {"Prefer": prefer}
+    query = {"type": "Query", "entities": [{"type": "FloodMonitoring"}]}
+    answers = [
+        client.get(f"/entities/{GAUGE}", headers=headers),
+        client.get("/entities?type=FloodMonitoring", headers=headers),
+        client.post("/entityOperations/query", json=query, headers=headers),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.headers.get("Preference-Applied")) == (status, applied)
+        entity = answer.json()[0] if isinstance(answer.json(), list) else answer.json()
+        assert entity["state"]["type"] == kind
+
+
+def test_several_linked_entities_before_there_were_several(client: httpx.Client) -> None:
+    """Version 1.0 has one instance of each attribute."""
+    links = [{"object": GAUGE}, {"object": "urn:x:2", "datasetId": "urn:d:1"}]
+    client.post("/entities", json=gauge())
+    client.post("/entities", json={"id": "urn:x:1", "type": "T", "near": links})
+    found = client.get("/entities/urn:x:1?join=inline", headers={"Prefer": "ngsi-ld=1.0"})
+    assert (found.status_code, found.json()["near"]["entity"]["id"]) == (203, GAUGE)
+
+
 def test_the_context_goes_where_the_media_type_wants_it(client: httpx.Client) -> None:
     client.post("/entities", json=gauge())
     plain = client.get(f"/entities/{GAUGE}")

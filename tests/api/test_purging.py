@@ -59,6 +59,7 @@ def test_places(client: httpx.Client) -> None:
         {"id": "urn:g:1"},
         {"idPattern": "g"},
         {"local": "false"},
+        {"q": "createdAt>2020-01-01T00:00:00Z"},
         {"type": "*", "local": "false"},
         {"type": "FloodMonitoring", "drop": "a", "keep": "b"},
         {"type": "FloodMonitoring", "id": "no uri"},

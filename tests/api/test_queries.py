@@ -127,6 +127,8 @@ def test_count_alone(city: httpx.Client) -> None:
         {"type": ""},
         {"id": "no uri"},
         {"attrs": "createdAt"},
+        {"q": 'modifiedAt>"2020-01-01T00:00:00Z"'},
+        {"q": "createdAt>2020-01-01T00:00:00Z|(expiresAt;modifiedAt)", "attrs": "modifiedAt"},
         {"type": "*", "local": "false"},
         {"idPattern": "a("},
         {"q": "a=="},
@@ -150,6 +152,16 @@ def test_what_is_refused(client: httpx.Client, parameters: dict[str, str]) -> No
 
 def test_a_parameter_given_twice(client: httpx.Client) -> None:
     assert client.get("/entities?type=A&type=B").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "member", [{"temporalQ": {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z"}}, {"aggrParams": {}}]
+)
+def test_a_query_of_what_is_has_no_times(client: httpx.Client, member: dict[str, object]) -> None:
+    """Clause 5.2.23: those members are for temporal evolutions."""
+    query = {"type": "Query", "entities": [{"type": "T"}], **member}
+    answer = client.post("/entityOperations/query", json=query)
+    assert (answer.status_code, answer.json()["field"]) == (400, next(iter(member)))
 
 
 def test_query_by_post(city: httpx.Client) -> None:

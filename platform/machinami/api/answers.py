@@ -18,6 +18,7 @@ from machinami.model import Outcome
 from machinami.ngsild.context import Context
 
 ROOT = "/ngsi-ld/v1"
+ALTERED = "So, in the words of the earlier version that Prefer: ngsi-ld=… asks for"
 ENTITY_MEDIA = (negotiation.JSON, negotiation.JSON_LD, negotiation.GEO_JSON)
 
 

@@ -7,7 +7,7 @@ import orjson
 from starlette.responses import Response
 
 from machinami.api import parameters
-from machinami.api.answers import ENTITY_MEDIA, batch_result, no_content, read_page
+from machinami.api.answers import ALTERED, ENTITY_MEDIA, batch_result, no_content, read_page
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.entities import entities_answer
@@ -91,7 +91,7 @@ def delete_entities(call: Call) -> Response:
     clause="5.7.2, 6.23.3.1",
     parameters=parameters.QUERY_BY_POST,
     offered=ENTITY_MEDIA,
-    answers={200: "The matching entities, a page of them, ordered by id"},
+    answers={200: "The matching entities, a page of them, ordered by id", 203: ALTERED},
 )
 def query_entities_by_post(call: Call) -> Response:
     """Query Entities, with the query in the body (clause 5.2.23)."""

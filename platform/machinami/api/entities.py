@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from machinami.api import parameters
 from machinami.api.answers import (
+    ALTERED,
     ENTITY_MEDIA,
     created,
     no_content,
@@ -16,7 +17,7 @@ from machinami.api.answers import (
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
 from machinami.api.finding import find_entities, find_entity
-from machinami.api.forms import Form, nothing_left, read_form
+from machinami.api.forms import Form, conformance, nothing_left, read_form
 from machinami.api.linked import check_depth, read_join, with_linked
 from machinami.api.mapped import find_mapped, is_wanted, map_entities, map_entity
 from machinami.api.negotiation import GEO_JSON
@@ -53,7 +54,11 @@ def create_entity(call: Call) -> Response:
     clause="5.7.2, 6.4.3.2",
     parameters=parameters.QUERY_ENTITIES,
     offered=ENTITY_MEDIA,
-    answers={200: "The matching entities, a page of them, ordered by id", 201: "So, and a new EntityMap"},
+    answers={
+        200: "The matching entities, a page of them, ordered by id",
+        201: "So, and a new EntityMap",
+        203: ALTERED,
+    },
 )
 def query_entities(call: Call) -> Response:
     """Query Entities."""
@@ -73,9 +78,10 @@ def entities_answer(call: Call, form: Form, selection: Selection, page: Page) ->
         answer = form.collection(found.entities)
     else:
         answer = with_linked(call, form, found.entities, read_join(call.arguments))
-    if mapped is None:
-        return respond(call, answer, headers=headers)
-    return respond(call, answer, headers={**headers, **mapped.headers}, status=mapped.status)
+    status = mapped.status if mapped else 200
+    applied, status = conformance(form, found.entities, status)
+    headers |= (mapped.headers if mapped else {}) | applied
+    return respond(call, answer, headers=headers, status=status)
 
 
 @resource.endpoint(
@@ -84,7 +90,7 @@ def entities_answer(call: Call, form: Form, selection: Selection, page: Page) ->
     clause="5.7.1, 6.5.3.1",
     parameters=parameters.RETRIEVE_ENTITY,
     offered=ENTITY_MEDIA,
-    answers={200: "The entity", 404: "No such entity"},
+    answers={200: "The entity", 203: ALTERED, 404: "No such entity"},
 )
 def retrieve_entity(call: Call) -> Response:
     """Retrieve Entity."""
@@ -98,7 +104,9 @@ def retrieve_entity(call: Call) -> Response:
     headers = map_entity(call, entity.id).headers if is_wanted(call) else {}
     if call.accept == GEO_JSON:
         return respond(call, form.feature(entity), headers=headers)
-    return respond(call, answers if join.how == "flat" else answers[0], headers=headers)
+    applied, status = conformance(form, [entity], 200)
+    answer = answers if join.how == "flat" else answers[0]
+    return respond(call, answer, headers={**headers, **applied}, status=status)
 
 
 @resource.endpoint(

@@ -63,7 +63,7 @@ def create_temporal_entity_map(call: Call) -> Response:
 )
 def create_temporal_entity_map_by_post(call: Call) -> Response:
     """Create EntityMap for Query Temporal Evolution of Entities, with the query in the body."""
-    return _made(call, map_temporal(call, read_query(call, call.document())))
+    return _made(call, map_temporal(call, read_query(call, call.document(), temporal=True)))
 
 
 @resource.endpoint(

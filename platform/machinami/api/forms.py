@@ -1,6 +1,7 @@
 """How a client wants entities: representation, members, language (clauses 4.21, 6.3.7, 6.3.11, 6.3.15)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from machinami.api import negotiation
 from machinami.api.call import Call
 from machinami.errors import BadRequestData, InvalidRequest, NotFound
 from machinami.model import Entity
+from machinami.ngsild.conformance import Version, amended, format_version
 from machinami.ngsild.context import Context
 from machinami.ngsild.projection import ENTITY_MEMBERS, Projection, parse_projection
 from machinami.ngsild.render import Representation, render_collection, render_entity, render_feature
@@ -30,6 +32,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
         hidden: of ``id``, ``type`` and ``scope``, those not wanted.
         linked: forms of linked entities, by the attribute that leads to them; see `behind`.
         needed: expanded names, one of which an entity must have (``attrs``, a synonym of pick and q).
+        version: of the standard, in whose words they are to be told; None tells all.
     """
 
     context: Context
@@ -43,6 +46,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     needed: tuple[str, ...] = ()
     geometry_property: str = "location"
     linked: "Mapping[str, Form]" = {}
+    version: Version | None = None
 
     def shows(self, name: str) -> bool:
         """Whether an attribute (expanded name) is among those wanted."""
@@ -63,8 +67,16 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 
     def entity(self, entity: Entity) -> dict[str, Any]:
         """One entity as JSON."""
-        answer = render_entity(entity, self.context, self.representation, **self._members(entity))
+        told = self._amended(entity)
+        answer = render_entity(told, self.context, self.representation, **self._members(told))
         return self.visible(answer)
+
+    def alters(self, entities: Iterable[Entity]) -> bool:
+        """Whether one of them is told otherwise than it is, for an earlier version's sake."""
+        return any(self._amended(entity) != entity for entity in entities)
+
+    def _amended(self, entity: Entity) -> Entity:
+        return amended(entity, self.version, self.context.names) if self.version else entity
 
     def visible(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Without the members of the entity itself that are not wanted."""
@@ -122,11 +134,21 @@ def read_form(call: Call, extra_options: Sequence[str] = ()) -> Form:
         lang=arguments.get("lang"),
         datasets=_datasets(call),
         geometry_property=arguments.get("geometryProperty", "location"),
+        version=negotiation.preferred_version(call.headers) if call.accept != negotiation.GEO_JSON else None,
     )
     if not (picked or omitted):
         return msgspec.structs.replace(form, attributes=frozenset(needed) or None, needed=needed)
     only_attributes = tuple(picked) if picked.keys().isdisjoint(ENTITY_MEMBERS) else ()
     return msgspec.structs.replace(_projected(form, picked, omitted), needed=only_attributes)
+
+
+def conformance(form: Form, entities: Sequence[Entity], status: int) -> tuple[dict[str, str], int]:
+    """Headers and status that say of which version an answer is; 203 where it was altered (4.3.6.8)."""
+    if form.version is None:
+        return {}, status
+    altered = status == HTTPStatus.OK and form.alters(entities)
+    headers = {"Preference-Applied": f"ngsi-ld={format_version(form.version)}"}
+    return headers, HTTPStatus.NON_AUTHORITATIVE_INFORMATION if altered else status
 
 
 def nothing_left(entity_id: str) -> NotFound:

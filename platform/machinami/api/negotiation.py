@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 
 from machinami.errors import BadRequestData, InvalidRequest, NotAcceptable, UnsupportedMediaType
 from machinami.model import DEFAULT_TENANT
+from machinami.ngsild.conformance import NEWEST, Version, parse_version
 
 JSON = "application/json"
 JSON_LD = "application/ld+json"
@@ -15,6 +16,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+(?:=(?:\"[^\"]*\"|[^\s;,\"]+))?)*)")
+_VERSION = re.compile(r"(?:^|[,;])\s*ngsi-ld\s*=\s*\"?(\d{1,3}\.\d{1,3})\"?\s*(?:$|[,;])")
 _TENANT = re.compile(r"[\x21-\x7e]{1,200}")
 _TENANT_HEADERS = ("ngsild-tenant", "fiware-service")
 
@@ -117,6 +119,15 @@ def tenant(headers: Headers) -> str:
 def preferred_body(headers: Headers) -> str:
     """How a GeoJSON answer carries its @context (clause 6.3.6): ``json`` by link, ``ld+json`` in the body."""
     return "json" if "body=json" in headers.get("prefer", "").replace(" ", "") else "ld+json"
+
+
+def preferred_version(headers: Headers) -> Version | None:
+    """The version of the standard that an answer is to be of (clause 6.3.6): ``Prefer: ngsi-ld=1.6``.
+
+    What is no version is passed over, as RFC 7240 has it of any preference; of later ones the newest known.
+    """
+    found = _VERSION.search(", ".join(headers.getlist("prefer")))
+    return min(parse_version(found[1]), NEWEST) if found else None
 
 
 def _ranges(text: str) -> list[tuple[str, float]]:

@@ -16,9 +16,10 @@ from machinami.ngsild.context import Context
 from machinami.ngsild.geo import GeoQuery, parse_geo
 from machinami.ngsild.ordering import OrderTerm, parse_order
 from machinami.ngsild.q import Node, parse_q
-from machinami.ngsild.terms import SYSTEM_MEMBERS, check_uri
+from machinami.ngsild.query import attributes
+from machinami.ngsild.terms import SYSTEM_MEMBERS, TIME_MEMBERS, check_uri
 
-_CONDITIONS = ("type", "attrs", "q", "georel", "scopeQ", "local", "drop", "keep")
+_CONDITIONS = ("type", "georel", "scopeQ", "drop", "keep")
 _GEO = ("georel", "geometry", "coordinates")
 _LISTS = ("attrs", "pick", "omit", "datasetId", "expandValues", "jsonKeys", "containedBy")
 _TEXTS = ("q", "lang", "scopeQ", "csf", "join", "entityMapLifetime")
@@ -33,6 +34,7 @@ _NO_TEXTS: Mapping[str, type] = {"coordinates": list, "orderFrom": list, "lastN"
 """Members of such objects that are neither a text nor a list of texts."""
 _TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
 _AGGREGATION = ("aggrMethods", "aggrPeriodDuration")
+_TEMPORAL_ONLY = frozenset({"temporalQ", "aggrParams"})
 _FLAGS = ("splitEntities", "entityMap")
 
 
@@ -51,11 +53,12 @@ def read_selection(
     arguments, context = call.arguments, call.context
     if arguments.get("type") == EVERY_TYPE and arguments.get("local") == "false":
         raise BadRequestData("type=* is a local query", field="local", value="false", cure="Leave out local")
-    if not selectors and not _narrows(arguments):
+    q = _read_q(arguments, context)
+    if not selectors and not _narrows(arguments, q):
         raise BadRequestData(
             "the query is too wide",
             field="type",
-            cure="Give at least one of type, attrs, q, georel, or local=true",
+            cure="Give type, georel, local=true, or attributes that are no system's in attrs or q",
         )
     own = EntitySelector(
         ids=tuple(check_uri(identifier, "id") for identifier in arguments.names("id")),
@@ -67,32 +70,40 @@ def read_selection(
     return Selection(
         selectors=(*selectors, own) if own != EntitySelector() else tuple(selectors),
         attributes=tuple(needed),
-        q=_read_q(arguments, context),
+        q=q,
         geo=_read_geo(arguments, context),
         scopes=parse_scopes(arguments["scopeQ"]) if "scopeQ" in arguments else (),
         order=_read_order(arguments, context),
     )
 
 
-def _narrows(arguments: Arguments) -> bool:
-    """Whether the query is narrow enough (clause 5.7.2.4); attrs only with a name that is no system's."""
-    return any(
-        name in arguments and (name != "attrs" or not SYSTEM_MEMBERS.issuperset(arguments.names(name)))
-        for name in _CONDITIONS
+def _narrows(arguments: Arguments, q: Node | None) -> bool:
+    """Whether the query is narrow enough (clauses 5.7.2.4, 5.6.21.4); names of the system alone are not."""
+    named = {*arguments.names("attrs"), *(attributes(q) if q else ())}
+    return (
+        not named <= SYSTEM_MEMBERS | TIME_MEMBERS
+        or arguments.flag("local")
+        or any(name in arguments for name in _CONDITIONS)
     )
 
 
-def read_query(call: Call, document: Mapping[str, Any]) -> list[EntitySelector]:
+def read_query(call: Call, document: Mapping[str, Any], *, temporal: bool = False) -> list[EntitySelector]:
     """Take the members of a Query document (clause 5.2.23) over into the arguments; its selectors come back.
 
+    Args:
+        temporal: of temporal evolutions, to which some members belong.
+
     Raises:
-        BadRequestData: it is no Query.
+        BadRequestData: it is no Query, or not one of this kind.
     """
     if document.get("type") != "Query":
         raise BadRequestData(
             "not a Query", field="type", value=document.get("type"), cure='Add "type": "Query"'
         )
     for name, value in document.items():
+        if name in _TEMPORAL_ONLY and not temporal:
+            cure = "Ask for it below /temporal"
+            raise BadRequestData(f"{name} is of temporal evolutions", field=name, value=value, cure=cure)
         if name not in ("type", "entities"):
             call.arguments.update(_argument(name, value))
     return read_selectors(document["entities"], call.context) if "entities" in document else []

@@ -114,7 +114,7 @@ def _add_entities(item: StoredSnapshot, call: Call) -> Response:
 
 
 def _add_evolutions(item: StoredSnapshot, call: Call) -> Response:
-    ids, names, span = find_evolutions(call, read_query(call, call.document()), MOST)
+    ids, names, span = find_evolutions(call, read_query(call, call.document(), temporal=True), MOST)
     snapshots.add_evolutions(call.services.engine, call.tenant, item, ids, names, span)
     return _done(ids)
 

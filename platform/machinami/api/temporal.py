@@ -159,7 +159,7 @@ def _query(call: Call, selectors: Sequence[EntitySelector] = ()) -> Response:
 )
 def query_temporal_by_post(call: Call) -> Response:
     """Query Temporal Evolution of Entities, with the query in the body (clause 5.2.23)."""
-    selectors = read_query(call, call.document())
+    selectors = read_query(call, call.document(), temporal=True)
     if "aggrMethods" in call.arguments and not _shape(call):
         call.arguments["format"] = _AGGREGATED  # a body that names methods can mean nothing else
     return _query(call, selectors)

@@ -20,7 +20,17 @@ _INTRODUCED: Mapping[str, tuple[Version, str]] = {
     "ListProperty": ((1, 8), "Property"),
     "ListRelationship": ((1, 8), "Relationship"),
 }
-_SCOPES, _SEVERAL = (1, 4), (1, 3)
+_MEMBERS: Mapping[str, Version] = {
+    "datasetId": (1, 3),
+    "observedAt": (1, 3),
+    "unitCode": (1, 3),
+    "objectType": (1, 8),
+    "expiresAt": (1, 9),
+    "valueType": (1, 9),
+}
+_SCOPES, _SEVERAL, _EXPIRY = (1, 4), (1, 3), (1, 9)
+NEWEST: Version = (1, 9)
+"""The version of which an answer is where nobody asks for another."""
 
 
 def parse_version(text: object) -> Version:
@@ -36,6 +46,11 @@ def parse_version(text: object) -> Version:
     return int(found[1]), int(found[2])
 
 
+def format_version(version: Version) -> str:
+    """major.minor."""
+    return ".".join(map(str, version))
+
+
 def amended(entity: Entity, version: Version, names: Mapping[str, str]) -> Entity:
     """The entity in the words of a version.
 
@@ -43,14 +58,14 @@ def amended(entity: Entity, version: Version, names: Mapping[str, str]) -> Entit
         names: IRI → name, as `context.Context.names`; a vocab in a plain Property is a text.
     """
     attributes = {
-        iri: [_amended(each, version, names) for each in _instances(instances, version)]
-        for iri, instances in entity.attributes.items()
+        iri: _amended_instances(instances, version, names) for iri, instances in entity.attributes.items()
     }
     return msgspec.structs.replace(
         entity,
         attributes=attributes,
         types=entity.types[:1] if version < _SEVERAL else entity.types,
         scope=() if version < _SCOPES else entity.scope,
+        expires_at=None if version < _EXPIRY else entity.expires_at,
     )
 
 
@@ -61,7 +76,9 @@ def amended_document(document: Any, version: Version) -> Any:
     if not isinstance(document, dict):
         return cast("object", document)
     given = cast("dict[str, Any]", document)
-    rest = {name: _amended_member(name, value, version) for name, value in given.items()}
+    rest = {
+        name: _amended_member(name, value, version) for name, value in given.items() if _knows(version, name)
+    }
     if version < _SCOPES:
         rest.pop("scope", None)
     for kind, (since, fallback) in _INTRODUCED.items():
@@ -80,21 +97,32 @@ def _amended_member(name: str, value: Any, version: Version) -> Any:
     return amended_document(cast("Any", value), version)
 
 
-def _instances(instances: list[Instance], version: Version) -> list[Instance]:
-    """Before there were several, the default one, or the first."""
-    if version >= _SEVERAL:
-        return instances
-    return sorted(instances, key=lambda instance: "datasetId" in instance)[:1]
+def _knows(version: Version, name: str) -> bool:
+    return version >= _MEMBERS.get(name, version)
+
+
+def _amended_instances(
+    instances: list[Instance], version: Version, names: Mapping[str, str]
+) -> list[Instance]:
+    """Those of one attribute; before there were several, the default one, or the first."""
+    if version < _SEVERAL:
+        instances = sorted(instances, key=lambda instance: "datasetId" in instance)[:1]
+    return [_amended(each, version, names) for each in instances]
 
 
 def _amended(instance: Instance, version: Version, names: Mapping[str, str]) -> Instance:
+    rest = {
+        name: _amended_instances(value, version, names) if ":" in name else value
+        for name, value in instance.items()
+        if _knows(version, name)
+    }
     since, fallback = _INTRODUCED.get(instance["type"], ((1, 0), ""))
     if version >= since:
-        return instance
+        return rest
     member = KINDS[instance["type"]].member
-    rest = {name: value for name, value in instance.items() if name not in ("type", member)}
-    value = _named(instance[member], names) if member == "vocab" else instance[member]
-    return {"type": fallback, KINDS[fallback].member: value, **rest}
+    value = rest.pop(member)
+    value = _named(value, names) if member == "vocab" else value
+    return {**rest, "type": fallback, KINDS[fallback].member: value}
 
 
 def _named(value: Any, names: Mapping[str, str]) -> Any:

@@ -22,7 +22,7 @@ from machinami.ngsild.values import wrong
 
 _KEYWORDS = {"@id": "id", "@type": "type"}
 _OWN = frozenset({"id", "type", "scope", "expiresAt"})
-_PASSED_OVER = SYSTEM_MEMBERS | {"@context"}
+_PASSED_OVER = (SYSTEM_MEMBERS - {"instanceId"}) | {"@context"}  # which an entity has not (clause 4.5.1)
 
 
 class Fragment(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from machinami.errors import NotSupported
 from machinami.model import Instance
 from machinami.ngsild.content import check_content
 from machinami.ngsild.context import CORE, Context
+from machinami.ngsild.core_terms import DEFAULT_VOCABULARY, NGSI_LD
 from machinami.ngsild.geometry import looks_like_geometry
 from machinami.ngsild.terms import (
     DEFAULT_INSTANCE,
@@ -17,19 +18,24 @@ from machinami.ngsild.terms import (
     NAME_MEMBERS,
     NGSI_NULL,
     NON_REIFIED,
+    PROOF,
+    PROOF_MEMBERS,
     SYSTEM_MEMBERS,
     VALUE_MEMBERS,
     Kind,
     is_null,
 )
-from machinami.ngsild.values import MEMBER_CHECKS, VALUE_CHECKS, wrong
+from machinami.ngsild.values import FIXED_MEMBERS, MEMBER_CHECKS, VALUE_CHECKS, wrong
 
 _PASSED_OVER = SYSTEM_MEMBERS | {"type", "lang"}
 _COMMON = frozenset({"observedAt", "datasetId", "expiresAt"})
 _WRAPPED = frozenset({"languageMap", "vocab", "json"})  # value members that the simplified form keeps
 _RESERVED_IRIS = frozenset(CORE.expand(member) for member in NON_REIFIED)
 _GEO_IRIS = frozenset(CORE.expand(term) for term in GEO_ATTRIBUTES)
-
+_PROOF_IRIS = frozenset({NGSI_LD + PROOF, DEFAULT_VOCABULARY + PROOF})  # Annex B of 1.9.1, and before it
+_PROPERTY = KINDS["Property"]
+_PROOF_KIND = msgspec.structs.replace(_PROPERTY, extras=_PROPERTY.extras | PROOF_MEMBERS)
+_ANY_EXTRAS = frozenset[str]().union(*(kind.extras for kind in KINDS.values()))
 
 _Part: TypeAlias = tuple[Kind | None, dict[str, Any], str]
 """Kind of an instance (None where a partial update leaves it out), its members, its JSON path."""
@@ -73,7 +79,8 @@ class Reader:
     def read(self, iri: str, document: object, path: str) -> list[Instance]:
         """Instances of one attribute, in any representation."""
         instances: list[Instance] = []
-        for kind, members, place in self._parts(document, path):
+        for told, members, place in self._parts(document, path):
+            kind = _proof_kind(told, members, place) if iri in _PROOF_IRIS else told
             instance = self._instance(kind, members, place)
             if iri in _GEO_IRIS:
                 _check_geo(instance, place)
@@ -157,13 +164,23 @@ class Reader:
             self._depth -= 1
         elif name == "expiresAt" and self._depth:
             raise NotSupported("only attributes of entities expire", field=path, cure="Leave it out")
-        elif name not in MEMBER_CHECKS or not (kind is None or name in kind.extras | _COMMON):
+        elif name not in (kind.extras if kind else _ANY_EXTRAS) | _COMMON:
             whose = kind.name if kind else "partial update"
             raise wrong(path, value, f"is not allowed in a {whose}", f"Leave out {name}")
         elif value == NGSI_NULL and self.rules.nulls and name != "datasetId":
             instance[name] = value
+        elif kind and value != (fixed := FIXED_MEMBERS.get((kind.name, name), value)):
+            raise wrong(path, value, f"can only be {fixed}", "Write that, or leave it out")
         elif (name, value) != ("datasetId", DEFAULT_INSTANCE):
             instance[name] = self._coerced(name, MEMBER_CHECKS[name](value, path), path)
+
+
+def _proof_kind(kind: Kind | None, members: dict[str, Any], path: str) -> Kind:
+    """The kind of a proof: a Property with an object in it (clause 4.5.2.2)."""
+    value = members.get("value", {})
+    if kind not in (None, _PROPERTY) or not (isinstance(value, dict) or value == NGSI_NULL):
+        raise wrong(path, members, f"is no {PROOF}", "Write a Property whose value is a W3C proof, an object")
+    return _PROOF_KIND
 
 
 def _check_geo(instance: Instance, path: str) -> None:

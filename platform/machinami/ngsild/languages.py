@@ -44,8 +44,21 @@ def choose_language(texts: dict[str, Any], lang: str) -> tuple[str, Any]:
     for wanted in parse_languages(lang):
         if wanted == ANY:
             break
-        tag = tags.get(wanted.lower()) or tags.get(wanted.lower().partition("-")[0])
+        tag = _matching(wanted.lower(), tags)
         if tag is not None:
             return tag, texts[tag]
     fallback = "@none" if "@none" in texts else next(iter(texts))
     return fallback, texts[fallback]
+
+
+def _matching(wanted: str, tags: dict[str, str]) -> str | None:
+    """The tag wanted, or less of it (``fr`` for ``fr-CH``), or else more of it (``fr-CH`` for ``fr``).
+
+    RFC 4647, 3.4 (lookup), then 3.3.1 (filtering); tags are in small letters there.
+    """
+    less = wanted
+    while less:
+        if less in tags:
+            return tags[less]
+        less = less.rpartition("-")[0]
+    return next((tag for small, tag in tags.items() if small.startswith(f"{wanted}-")), None)

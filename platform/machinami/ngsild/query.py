@@ -3,6 +3,7 @@
 `q.parse_q` makes it out of text, `matching.matches` asks it of an entity in memory.
 """
 
+from collections.abc import Iterator
 from datetime import date, time
 from enum import StrEnum
 from typing import TypeAlias
@@ -105,3 +106,15 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Node: TypeAlias = And | Or | Comparison | Exists | Absent | Linked
+
+
+def attributes(node: Node) -> Iterator[str]:
+    """What a query asks of the entities themselves: expanded names, and members such as ``createdAt``."""
+    match node:
+        case And() | Or():
+            for each in node.nodes:
+                yield from attributes(each)
+        case Linked():
+            yield node.relationship
+        case Comparison() | Exists() | Absent():
+            yield node.path.attribute

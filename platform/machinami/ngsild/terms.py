@@ -19,7 +19,19 @@ DEFAULT_INSTANCE = "@none"
 NAME = re.compile(r"[^\W\d_]\w*")
 """A name without prefix (clause 4.6.2): a letter, then letters, numbers and underscores of any script."""
 
-_URI = re.compile(r"""[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>"{}|\\^`\x00-\x20\x7f]+""")
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*:"
+_NO_URI = r"""\s<>"{}|\\^`\x00-\x20\x7f"""  # RFC 3986
+_NO_IRI = (  # RFC 3987, 2.2: not in its ucschar
+    r"\x80-\x9f\ud800-\uf8ff\ufdd0-\ufdef\ufff0-\uffff\U000e0000-\U0010ffff"
+    + "".join(f"{chr(plane | 0xFFFE)}{chr(plane | 0xFFFF)}" for plane in range(0x10000, 0xE0000, 0x10000))
+)
+_UNSEEN = (  # two ids that differ by these look the same (RFC 3987, 4.1 and 8)
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+)
+"""Unicode's Default_Ignorable_Code_Point and Braille's blank; not U+200C and U+200D, which Persian needs."""
+_URI = re.compile(rf"{_SCHEME}[^{_NO_URI}]+")
+_IRI = re.compile(rf"{_SCHEME}[^{_NO_URI}{_NO_IRI}{_UNSEEN}]+")
 _SCOPE = re.compile(r"/?[^\W\d_]\w*(?:/[^\W\d_]\w*)*")
 
 
@@ -41,11 +53,13 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 _KINDS = [
     Kind(name="Property", member="value", plural="values", extras=frozenset({"unitCode", "valueType"})),
-    Kind(name="GeoProperty", member="value", plural="values"),
+    Kind(name="GeoProperty", member="value", plural="values", extras=frozenset({"valueType"})),
     Kind(name="Relationship", member="object", plural="objects", extras=frozenset({"objectType"})),
-    Kind(name="LanguageProperty", member="languageMap", plural="languageMaps"),
-    Kind(name="VocabProperty", member="vocab", plural="vocabs"),
-    Kind(name="JsonProperty", member="json", plural="jsons"),
+    Kind(
+        name="LanguageProperty", member="languageMap", plural="languageMaps", extras=frozenset({"valueType"})
+    ),
+    Kind(name="VocabProperty", member="vocab", plural="vocabs", extras=frozenset({"valueType"})),
+    Kind(name="JsonProperty", member="json", plural="jsons", extras=frozenset({"valueType"})),
     Kind(
         name="ListProperty",
         member="valueList",
@@ -75,7 +89,7 @@ SYSTEM_MEMBERS = frozenset({"createdAt", "modifiedAt", "deletedAt", "instanceId"
 TIME_MEMBERS = frozenset({"observedAt", "createdAt", "modifiedAt", "deletedAt", "expiresAt"})
 """The non-reified temporal properties (clause 4.8)."""
 
-NAME_MEMBERS = frozenset({"vocab", "valueType", "objectType"})
+NAME_MEMBERS = frozenset({"vocab", "valueType", "objectType", "entityTypeSealed"})
 """Members whose values are names, kept expanded."""
 
 OUTPUT_MEMBERS = frozenset(
@@ -83,7 +97,13 @@ OUTPUT_MEMBERS = frozenset(
 )
 """Members that only an answer may have."""
 
-PLAIN_MEMBERS = frozenset(
+PROOF = "ngsildproof"
+"""Name of the Property that seals an entity or an attribute (clauses 4.5.2.2 and C.11)."""
+
+PROOF_MEMBERS = frozenset({"entityIdSealed", "entityTypeSealed"})
+"""Members that no other Property has."""
+
+PLAIN_MEMBERS = PROOF_MEMBERS | frozenset(
     {"observedAt", "datasetId", "unitCode", "valueType", "objectType", "expiresAt", "lang"}
 )
 """Non-reified members that are no values."""
@@ -94,12 +114,15 @@ NON_REIFIED = frozenset(VALUE_MEMBERS) | SYSTEM_MEMBERS | OUTPUT_MEMBERS | PLAIN
 
 def is_uri(value: object) -> bool:
     """Whether the value is an absolute URI or IRI."""
-    return isinstance(value, str) and _URI.fullmatch(value) is not None
+    if not isinstance(value, str):
+        return False
+    pattern = _URI if value.isascii() else _IRI  # the second takes three times as long
+    return pattern.fullmatch(value) is not None
 
 
 def check_uri(value: object, field: str) -> str:
     """The URI itself; BadRequestData naming `field` when it is none."""
-    if not isinstance(value, str) or not _URI.fullmatch(value):
+    if not isinstance(value, str) or not is_uri(value):
         raise BadRequestData(
             f"{field} is not a URI: {value!r}",
             field=field,

@@ -113,5 +113,10 @@ MEMBER_CHECKS: dict[str, Check] = {
     "unitCode": _text,
     "valueType": _NAMES,
     "objectType": _NAMES,
+    "entityIdSealed": _text,
+    "entityTypeSealed": _text,
 }
 """Check of the other non-reified members that a client may write."""
+
+FIXED_MEMBERS: dict[tuple[str, str], object] = {("LanguageProperty", "valueType"): "langString"}
+"""Attribute kind and member → the only value that it may have (clause 5.2.32)."""

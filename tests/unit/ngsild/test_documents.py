@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from machinami.errors import BadRequestData, NotSupported
-from machinami.model import NEVER
+from machinami.model import NEVER, Entity
 from machinami.ngsild.content import MAX_DEPTH
 from machinami.ngsild.context import CORE, build_context
 from machinami.ngsild.documents import Fragment, read_attribute, read_entity, read_fragment, read_temporal
+from machinami.ngsild.render import render_entity
 from machinami.ngsild.terms import NGSI_NULL, is_null
 
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
@@ -116,6 +117,7 @@ def test_the_simplified_form_of_several_instances():
 @pytest.mark.parametrize(
     ("document", "field"),
     [
+        ({"id": "urn:a:b", "type": "T", "instanceId": {"value": 1}}, "instanceId"),
         (1, "$"),
         ({"type": "T"}, "id"),
         ({"id": "urn:a:b"}, "type"),
@@ -181,6 +183,15 @@ def test_entities_that_break_the_standard_are_refused_by_path(document: object, 
         ({"languageMap": {}}, "a.languageMap"),
         ({"languageMap": {"no tag": "x"}}, "a.languageMap.no tag"),
         ({"languageMap": {"en": 1}}, "a.languageMap.en"),
+        ({"languageMap": {"en": "a"}, "valueType": "xsd:string"}, "a.valueType"),
+        ({"value": 1, "entityIdSealed": "urn:a:b"}, "a.entityIdSealed"),
+        ({"value": 1, "b": {"value": 1, "entityTypeSealed": "T"}}, "a.b.entityTypeSealed"),
+        ({"value": 1, "ngsildproof": {"value": "signed"}}, "a.ngsildproof"),
+        ({"value": 1, "ngsildproof": {"object": "urn:a:b"}}, "a.ngsildproof"),
+        (
+            {"value": 1, "ngsildproof": {"value": {}, "entityTypeSealed": 42}},
+            "a.ngsildproof.entityTypeSealed",
+        ),
         ({"vocab": 1}, "a.vocab"),
         ({"vocab": []}, "a.vocab"),
         ({"json": 1}, "a.json"),
@@ -207,6 +218,46 @@ def test_core_places_are_geo_properties(name: str):
     assert read_attribute(name, POINT, CORE)[0]["type"] == "GeoProperty"
     with pytest.raises(BadRequestData):
         read_attribute(name, {"type": "Property", "value": POINT}, CORE)
+
+
+def test_a_proof_seals_an_entity_or_an_attribute():
+    """Clauses 4.5.2.2 and C.11: both members stay plain, the type as a name."""
+    sealed = {"type": "Property", "entityIdSealed": "urn:a:b", "entityTypeSealed": "River"}
+    proof = {**sealed, "value": {"type": "DataIntegrityProof", "proofValue": "z"}}
+    document = {
+        "id": "urn:a:b",
+        "type": "River",
+        "ngsildproof": proof,
+        "a": {"value": 1, "ngsildproof": proof},
+    }
+    entity = read_entity(document, CORE)
+    assert entity.attributes[f"{DEFAULT}ngsildproof"][0]["entityTypeSealed"] == f"{DEFAULT}River"
+    shown = render_entity(entity, CORE)
+    assert (shown["ngsildproof"], shown["a"]["ngsildproof"]) == (proof, proof)
+
+
+@pytest.mark.parametrize("member", ["valueType", "entityIdSealed"])
+def test_a_partial_update_has_no_more_members_than_a_whole_one(member: str):
+    document = {member: "x"}
+    assert read_attribute("ngsildproof", document, CORE, partial=True)
+    if member == "entityIdSealed":
+        with pytest.raises(BadRequestData):
+            read_attribute("a", document, CORE, partial=True)
+
+
+def test_every_property_has_a_type_of_its_value():
+    """Clauses 5.2.7, 5.2.32, 5.2.35 and 5.2.38 of 1.9.1."""
+    for document in (
+        {"value": POINT, "valueType": "geo"},
+        {"vocab": "open", "valueType": "word"},
+        {"json": {}, "valueType": "schema"},
+        {"languageMap": {"en": "a"}, "valueType": "langString"},
+    ):
+        [instance] = read_attribute("a", document, CORE)
+        shown = render_entity(
+            Entity(id="urn:a:b", types=("urn:t",), attributes={"urn:a:a": [instance]}), CORE
+        )
+        assert shown["urn:a:a"]["valueType"] == document["valueType"]
 
 
 def test_entities_and_attributes_may_expire():

@@ -13,6 +13,7 @@ from machinami.ngsild.context import CORE, build_context
 from machinami.ngsild.documents import read_attribute, read_entity, read_fragment, read_temporal
 from machinami.ngsild.render import Representation, render_entity, render_feature, render_temporal
 from machinami.ngsild.terms import KINDS, NGSI_NULL, NON_REIFIED, SYSTEM_MEMBERS
+from machinami.ngsild.values import FIXED_MEMBERS
 
 CITY = build_context({"ex": "https://ex.org/", "level": "ex:waterLevel", "River": "ex:River"}, dict)
 
@@ -65,7 +66,8 @@ def instances(depth: int) -> st.SearchStrategy[dict[str, Any]]:
     below = st.dictionaries(names, attributes(depth - 1), max_size=2) if depth else st.just({})
 
     def of_kind(kind: str) -> st.SearchStrategy[dict[str, Any]]:
-        optional = common | {extra: EXTRAS[extra] for extra in KINDS[kind].extras}
+        fixed = {extra: st.just(value) for (of, extra), value in FIXED_MEMBERS.items() if of == kind}
+        optional = common | {extra: EXTRAS[extra] for extra in KINDS[kind].extras} | fixed
         mandatory = {"type": st.just(kind), KINDS[kind].member: VALUES[kind]}
         return st.fixed_dictionaries(mandatory, optional=optional)
 

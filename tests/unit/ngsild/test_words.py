@@ -76,6 +76,25 @@ def test_qualities_are_from_0_to_1(lang: str):
         parse_languages(lang)
 
 
+@pytest.mark.parametrize(
+    ("lang", "chosen"),
+    [
+        ("fr;q=0.2,nl;q=0.9", "nl"),
+        ("FR", "fr"),
+        ("nl-BE", "nl"),
+        ("zh-Hant-TW", "zh-Hant"),
+        ("en", "en-US"),
+        ("e", "@none"),
+        ("pt", "@none"),
+        ("*,fr", "@none"),
+    ],
+)
+def test_the_language_that_fits_best(lang: str, chosen: str):
+    """Clause 4.15: as it is written, else less of it, else more of it."""
+    texts = dict.fromkeys(["zh", "zh-Hant", "en-US", "fr", "nl", "@none"], "text")
+    assert choose_language(texts, lang)[0] == chosen
+
+
 @given(st.text(max_size=20), st.dictionaries(st.sampled_from(["ja", "en", "@none"]), st.text(), min_size=1))
 def test_some_language_is_always_chosen(lang: str, texts: dict[str, str]):
     try:
@@ -100,7 +119,9 @@ def test_any_pattern_is_asked_or_refused(pattern: str, text: str):
     assert found(pattern, text) in (True, False)
 
 
-@pytest.mark.parametrize("uri", ["urn:ngsi-ld:A:1", "https://example.org/街?a=b#c", "a+b-c.d:x"])
+@pytest.mark.parametrize(
+    "uri", ["urn:ngsi-ld:A:1", "https://example.org/街?a=b#c", "a+b-c.d:x", "urn:ن\u200cم", "urn:💧"]
+)
 def test_uris(uri: str):
     assert is_uri(uri)
 
@@ -110,6 +131,18 @@ def test_uris(uri: str):
 )
 def test_what_is_no_uri(text: object):
     assert not is_uri(text)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        0x85, 0xA0, 0xAD, 0x115F, 0x200B, 0x2028, 0x202E, 0x2066, 0x2800, 0x3164, 0xE000, 0xFDD0, 0xFE0F,
+        0xFEFF, 0xFFA0, 0xFFFE, 0x1FFFF, 0xE0100, 0x10FFFD,
+    ],
+)  # fmt: skip
+def test_what_nobody_sees_is_in_no_uri(code: int):
+    """Clause 4.5.1 and RFC 3987: an id that looks like another identifies nothing."""
+    assert not is_uri(f"urn:ngsi-ld:A:{chr(code)}1")
 
 
 @pytest.mark.parametrize("scope", ["", "/", "//a", "a/", "/1", "/a b", "/a\n", 5, None])
