@@ -82,9 +82,21 @@ def test_what_is_no_filter_of_contexts(client: httpx.Client, query: dict[str, st
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, "BadRequestData")
 
 
-@pytest.mark.parametrize("body", [{}, [], {"@context": 5}, {"@context": {"a": 5}}])
-def test_what_is_no_context(client: httpx.Client, body: object) -> None:
-    assert client.post("/jsonldContexts", json=body).status_code == 400
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({}, "InvalidRequest"),
+        ([], "InvalidRequest"),
+        ({"@context": None}, "InvalidRequest"),
+        ({"@context": 5}, "BadRequestData"),
+        ({"@context": True}, "BadRequestData"),
+        ({"@context": ["http://127.0.0.1:9/not-asked", 5]}, "BadRequestData"),
+        ({"@context": {"a": 5}}, "BadRequestData"),
+    ],
+)
+def test_what_is_no_context(client: httpx.Client, body: object, error: str) -> None:
+    answer = client.post("/jsonldContexts", json=body)
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, error)
 
 
 def test_an_unknown_address_is_an_error_that_says_the_cure(client: httpx.Client) -> None:

@@ -258,6 +258,15 @@ def test_discovery_by_place_time_and_own_properties(client: httpx.Client) -> Non
     assert listed(client, **near, coordinates="[130.5,35.5]") == []
     assert listed(client, type="FloodMonitoring", csf='operator=="river office"') == ["area"]
     assert listed(client, type="FloodMonitoring", csf="operator==3") == []
+    assert listed(client, type="FloodMonitoring", csf='endpoint=="http://127.0.0.1:19"') == []
+    create(
+        client,
+        id="urn:ngsi-ld:ContextSourceRegistration:else",
+        endpoint="http://127.0.0.1:19",
+        localOnly=True,
+    )
+    assert listed(client, type="FloodMonitoring", csf='endpoint=="http://127.0.0.1:19"') == ["else"]
+    client.delete("/csourceRegistrations/urn:ngsi-ld:ContextSourceRegistration:else")
     assert listed(client, type="FloodMonitoring") == ["area"]
 
     def at(timerel: str, moment: str, **more: str) -> list[str]:

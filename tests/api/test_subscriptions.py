@@ -71,6 +71,26 @@ def test_names_mean_the_same_in_any_context(client: httpx.Client) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("prefer", "applied"),
+    [
+        ("ngsi-ld=1.0", "ngsi-ld=1.0"),
+        ("Ngsi-LD=1.0", "ngsi-ld=1.0"),
+        ('respond-async, ngsi-ld="1.0";q=0.1', "ngsi-ld=1.0"),
+        ("respond-async", None),
+    ],
+)
+def test_a_subscription_is_the_same_in_all_versions(
+    client: httpx.Client, prefer: str, applied: str | None
+) -> None:
+    """Clauses 4.3.6.8 and 6.3.6: only entities are altered for an earlier version."""
+    path = _create(client)
+    for place in (path, "/subscriptions"):
+        answer = client.get(place, headers={"Prefer": prefer})
+        assert (answer.status_code, answer.headers.get("Preference-Applied")) == (200, applied)
+    assert client.get(path, headers={"Prefer": prefer}).json() == client.get(path).json()
+
+
 def test_list_and_pages(client: httpx.Client) -> None:
     paths = [_create(client, id=f"urn:ngsi-ld:Subscription:{n}") for n in range(3)]
     answer = client.get("/subscriptions", params={"limit": 2, "count": "true"})

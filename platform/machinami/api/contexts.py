@@ -9,7 +9,7 @@ from starlette.responses import Response
 from machinami.api.answers import ROOT, created, no_content
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
-from machinami.api.shapes import as_object, is_source
+from machinami.api.shapes import as_object
 from machinami.errors import InvalidRequest, NotServed
 from machinami.linkage.contexts import ContextKind, StoredContext
 from machinami.model import format_time
@@ -28,7 +28,7 @@ _KINDS = {kind.value: kind for kind in ContextKind}
 def add_context(call: Call) -> Response:
     """Add @context; all but the member @context is left out."""
     source = as_object(call.json).get("@context")
-    if not is_source(source):
+    if source is None:
         raise InvalidRequest(
             "there is no @context in the body", field="@context", value=source, cure='Send {"@context": …}'
         )

@@ -10,7 +10,7 @@ from machinami.api import negotiation
 from machinami.api.call import Call
 from machinami.errors import BadRequestData, InvalidRequest, NotFound
 from machinami.model import Entity
-from machinami.ngsild.conformance import Version, amended, format_version
+from machinami.ngsild.conformance import Version, amended
 from machinami.ngsild.context import Context
 from machinami.ngsild.projection import ENTITY_MEMBERS, Projection, parse_projection
 from machinami.ngsild.render import Representation, render_collection, render_entity, render_feature
@@ -147,7 +147,7 @@ def conformance(form: Form, entities: Sequence[Entity], status: int) -> tuple[di
     if form.version is None:
         return {}, status
     altered = status == HTTPStatus.OK and form.alters(entities)
-    headers = {"Preference-Applied": f"ngsi-ld={format_version(form.version)}"}
+    headers = negotiation.preference_applied(form.version)
     return headers, HTTPStatus.NON_AUTHORITATIVE_INFORMATION if altered else status
 
 

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 
 from machinami.errors import BadRequestData, InvalidRequest, NotAcceptable, UnsupportedMediaType
 from machinami.model import DEFAULT_TENANT
-from machinami.ngsild.conformance import NEWEST, Version, parse_version
+from machinami.ngsild.conformance import NEWEST, Version, format_version, parse_version
 
 JSON = "application/json"
 JSON_LD = "application/ld+json"
@@ -16,7 +16,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[\w!#$&+.^`|~*-]+(?:=(?:\"[^\"]*\"|[^\s;,\"]+))?)*)")
-_VERSION = re.compile(r"(?:^|[,;])\s*ngsi-ld\s*=\s*\"?(\d{1,3}\.\d{1,3})\"?\s*(?:$|[,;])")
+_VERSION = re.compile(r"(?:^|[,;])\s*ngsi-ld\s*=\s*\"?(\d{1,3}\.\d{1,3})\"?\s*(?:$|[,;])", re.IGNORECASE)
 _TENANT = re.compile(r"[\x21-\x7e]{1,200}")
 _TENANT_HEADERS = ("ngsild-tenant", "fiware-service")
 
@@ -128,6 +128,11 @@ def preferred_version(headers: Headers) -> Version | None:
     """
     found = _VERSION.search(", ".join(headers.getlist("prefer")))
     return min(parse_version(found[1]), NEWEST) if found else None
+
+
+def preference_applied(version: Version | None) -> dict[str, str]:
+    """The header that says which version an answer is of; none where none was preferred."""
+    return {"Preference-Applied": f"ngsi-ld={format_version(version)}"} if version else {}
 
 
 def _ranges(text: str) -> list[tuple[str, float]]:

@@ -162,6 +162,7 @@ _MEMBERS: Mapping[str, Reader] = {
     "endpoint": members.web_address("endpoint"),
     "expiresAt": members.future("expiresAt"),
     "information": _information,
+    "localOnly": members.flag("localOnly"),
     "location": members.geometry("location"),
     "management": members.record("management", _MANAGEMENT),
     "managementInterval": members.interval("managementInterval"),

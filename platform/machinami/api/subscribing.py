@@ -11,6 +11,7 @@ from starlette.responses import Response
 from machinami.api.answers import created, link_to, no_content, page_headers, read_page, respond
 from machinami.api.call import Call
 from machinami.api.forms import read_options
+from machinami.api.negotiation import preference_applied, preferred_version
 from machinami.api.subscription_documents import checked, read_members, read_subscription, show_subscription
 from machinami.linkage import subscribing
 from machinami.linkage.subscribing import Hook, StoredSubscription, Watched
@@ -55,7 +56,8 @@ class Kind:
         page, sys_attrs = read_page(call), _sys_attrs(call)
         found = subscribing.query_subscriptions(call.services.engine, call.tenant, page, kind=self._kind)
         shown = [show_subscription(each, call.context, sys_attrs=sys_attrs) for each in found.subscriptions]
-        return respond(call, shown, headers=page_headers(call, page, more=found.more, total=found.total))
+        headers = page_headers(call, page, more=found.more, total=found.total)
+        return respond(call, shown, headers={**headers, **_preference(call)})
 
     def retrieve(self, call: Call) -> Response:
         """One of them."""
@@ -63,7 +65,8 @@ class Kind:
         stored = subscribing.retrieve_subscription(
             call.services.engine, call.tenant, identifier, kind=self._kind
         )
-        return respond(call, show_subscription(stored, call.context, sys_attrs=_sys_attrs(call)))
+        shown = show_subscription(stored, call.context, sys_attrs=_sys_attrs(call))
+        return respond(call, shown, headers=_preference(call))
 
     def update(self, call: Call) -> Response:
         """Change one: members given replace those that are there; urn:ngsi-ld:null removes one."""
@@ -92,6 +95,11 @@ class Kind:
         identifier = call.identifier("subscriptionId")
         subscribing.delete_subscription(call.services.engine, call.tenant, identifier, kind=self._kind)
         return no_content()
+
+
+def _preference(call: Call) -> dict[str, str]:
+    """Subscriptions are the same in all versions: the preferred one applies as it is (clause 4.3.6.8)."""
+    return preference_applied(preferred_version(call.headers))
 
 
 def _sys_attrs(call: Call) -> bool:

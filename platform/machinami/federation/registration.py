@@ -7,8 +7,12 @@ from typing import Any
 
 import msgspec
 
+from machinami.ngsild.context import CORE
 from machinami.ngsild.operations import offered_operations
 from machinami.store.queries_registration import StoredRegistration
+
+_ASKED_FOR = ("contextSourceAlias", "description", "endpoint", "mode", "refreshRate", "registrationName")
+"""Members with one plain value."""
 
 
 class Mode(StrEnum):
@@ -55,7 +59,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         datasets: ids of instances it has; empty: any.
         alias: its name in Via headers; empty where it is not known.
         info: pairs of ``contextSourceInfo``.
-        properties: Context Source Properties, expanded name → value.
+        properties: Context Source Properties, expanded name → value; and the members that csf may ask for.
         scopes: of entities that it has (clause 4.18).
         is_temporal: it tells of the past only, since it names an interval.
         location: where it has entities, as GeoJSON; None: anywhere.
@@ -105,16 +109,21 @@ def compile_registration(stored: StoredRegistration) -> Registration:
         datasets=frozenset(document.get("datasetId", ())),
         alias=document.get("contextSourceAlias", ""),
         info=tuple((pair["key"], pair["value"]) for pair in document.get("contextSourceInfo", ())),
-        properties=document.get("properties", {}),
+        properties={**_standard(document), **document.get("properties", {})},
         scopes=tuple(document.get("scope", ())),
         location=document.get("location"),
         expires_at=datetime.fromisoformat(document["expiresAt"]) if "expiresAt" in document else None,
         is_temporal="observationInterval" in document or "managementInterval" in document,
-        local_only=management.get("localOnly", False),
+        local_only=management.get("localOnly", document.get("localOnly", False)),
         timeout=_seconds(management.get("timeout")),
         cooldown=_seconds(management.get("cooldown")),
         cache_duration=management.get("cacheDuration", ""),
     )
+
+
+def _standard(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the standard's own members say of the source: csf asks for them as for any other (clause 4.9)."""
+    return {CORE.expand(name): document[name] for name in _ASKED_FOR if name in document}
 
 
 def _information(item: Mapping[str, Any]) -> Information:

@@ -134,6 +134,7 @@ class Contexts:
         Raises:
             BadRequestData: it is not a @context.
         """
+        build_context(source, _unread)  # what is wrong in itself is said before anything is fetched
         build_context(source, self.load)
         identifier = f"urn:ngsi-ld:Context:{uuid4()}"
         with transaction(self._engine) as connection:
@@ -262,9 +263,14 @@ def _check(url: str, document: dict[str, Any]) -> None:
     if "@context" not in document:
         raise invalid(url, "has no member @context")
     try:
-        build_context(document["@context"], lambda _: {"@context": {}})
+        build_context(document["@context"], _unread)
     except BadRequestData as error:
         raise invalid(url, f"is not a @context: {error.detail}") from error
+
+
+def _unread(_: str) -> dict[str, Any]:
+    """In place of what is behind an address."""
+    return {"@context": {}}
 
 
 def _local(url: str) -> str:
