@@ -9,7 +9,7 @@ from machinami.api.finding import is_split
 from machinami.api.forms import Form, read_form
 from machinami.api.selections import read_query, read_selection
 from machinami.errors import BadRequestData
-from machinami.federation.discovery import meets
+from machinami.federation.discovery import meets, tells_of
 from machinami.federation.exchange import Origin, Reply
 from machinami.federation.matching import Wanted
 from machinami.federation.reading import MAX_PAGES, Question, plan
@@ -17,11 +17,12 @@ from machinami.federation.received import PERSISTENT, Asked, Remote, Resolve, Wa
 from machinami.linkage.read import EntitySelector
 from machinami.linkage.types import parse_types
 from machinami.ngsild.q import parse_q
+from machinami.ngsild.temporal import TemporalQuery
 
-_FILTERS = (
+FILTERS = (
     "q", "georel", "geometry", "coordinates", "geoproperty", "scopeQ", "csf", "expandValues", "jsonKeys",
 )  # fmt: skip
-_PASSED = ("datasetId",)
+PASSED = ("datasetId",)
 
 
 def plan_retrieval(call: Call, origin: Origin) -> list[Asked]:
@@ -31,9 +32,9 @@ def plan_retrieval(call: Call, origin: Origin) -> list[Asked]:
         ids=(call.identifier("entityId"),),
         types=parse_types(types, call.context.expand_type) if types else (),
     )
-    wanted = _wanted(read_form(call), (selector,))
-    question = Question(wanted=wanted, is_retrieval=True, passed=_given(call, _PASSED))
-    return _plan(call, origin, question)
+    wanted = wanted_of(read_form(call), (selector,))
+    question = Question(wanted=wanted, is_retrieval=True, passed=given(call, PASSED))
+    return plan_question(call, origin, question)
 
 
 def plan_query(call: Call, origin: Origin) -> list[Asked]:
@@ -52,17 +53,25 @@ def _plan_query(
     form = read_form(call)
     selection = read_selection(call, form.needed, selectors)
     question = Question(
-        wanted=_wanted(form, selection.selectors),
+        wanted=wanted_of(form, selection.selectors),
         by_post=by_post,
-        filters=_given(call, _FILTERS),
+        filters=given(call, FILTERS),
         geo=selection.geo,
-        passed=_given(call, _PASSED),
+        passed=given(call, PASSED),
         split=is_split(call),
     )
-    asked = _plan(call, origin, question)
-    if asked and selection.order:
+    return refuse_order(call, plan_question(call, origin, question))
+
+
+def refuse_order(call: Call, asked: list[Asked]) -> list[Asked]:
+    """What is asked of sources.
+
+    Raises:
+        BadRequestData: the result is to be ordered.
+    """
+    if asked and "orderBy" in call.arguments:
         raise BadRequestData(
-            "entities of several brokers cannot be ordered (clause 5.7.2.4)",
+            "entities of several brokers cannot be ordered (clauses 5.7.2.4 and 5.7.4.4)",
             field="orderBy",
             value=call.arguments.get("orderBy"),
             cure="Ask with local=true, or leave out the ordering",
@@ -94,15 +103,25 @@ def add_warnings(call: Call, response: Response, remote: Remote) -> Response:
     return response
 
 
-def _wanted(form: Form, selectors: Sequence[EntitySelector]) -> Wanted:
+def wanted_of(form: Form, selectors: Sequence[EntitySelector]) -> Wanted:
+    """Entities, attributes and datasets that a request is about."""
     names = form.attributes if form.attributes is not None else form.needed
     return Wanted(
         selectors=tuple(selectors), attributes=frozenset(names), datasets=form.datasets or frozenset[str]()
     )
 
 
-def _plan(call: Call, origin: Origin, question: Question) -> list[Asked]:
-    known = call.services.sources.registrations(call.tenant, origin.via)
+def plan_question(
+    call: Call, origin: Origin, question: Question, past: TemporalQuery | None = None
+) -> list[Asked]:
+    """The requests that a question becomes.
+
+    Args:
+        past: the time that is asked about; None asks for the latest.
+    """
+    known = call.services.sources.registrations(call.tenant, origin.via, past=past is not None)
+    if past:
+        known = [registration for registration in known if tells_of(past, registration)]
     if call.entity_map is not None:  # it alone says who has something (clause 5.7.2.4)
         named = {name for each in call.entity_map.sources.values() for name in each}
         known = [registration for registration in known if registration.id in named]
@@ -110,5 +129,6 @@ def _plan(call: Call, origin: Origin, question: Question) -> list[Asked]:
     return plan((each for each in known if meets(csf, each)), origin, question)
 
 
-def _given(call: Call, names: Sequence[str]) -> dict[str, str]:
+def given(call: Call, names: Sequence[str]) -> dict[str, str]:
+    """Those of these parameters that the request has."""
     return {name: call.arguments[name] for name in names if name in call.arguments}

@@ -21,6 +21,11 @@ from machinami.api.distributed_reads import (
     take_in,
 )
 from machinami.api.distributed_results import Plan, combined
+from machinami.api.distributed_temporal import (
+    plan_temporal_query,
+    plan_temporal_query_by_post,
+    plan_temporal_retrieval,
+)
 from machinami.api.distributed_types import Inquiry, combined_discovery, plan_discovery
 from machinami.api.distributed_writes import plan_purge, plan_write
 from machinami.api.negotiation import JSON_LD
@@ -127,6 +132,7 @@ def _discovering(*operations: str) -> Strategy:
 _ENTITIES = "/ngsi-ld/v1/entities"
 _ENTITY = f"{_ENTITIES}/{{entityId:path}}"
 _ATTRIBUTE = f"{_ENTITY}/attrs/{{attrId:path}}"
+_HISTORY = "/ngsi-ld/v1/temporal"
 _BATCH = "/ngsi-ld/v1/entityOperations"
 
 STRATEGIES: Mapping[tuple[str, str], Strategy] = {
@@ -135,6 +141,11 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("GET", "/ngsi-ld/v1/entityMaps"): _reading(plan_query),
     ("POST", "/ngsi-ld/v1/entityMaps"): _reading(plan_query_by_post),
     ("POST", f"{_BATCH}/query"): _reading(plan_query_by_post),
+    ("GET", f"{_HISTORY}/entities/{{entityId:path}}"): _reading(plan_temporal_retrieval),
+    ("GET", f"{_HISTORY}/entities"): _reading(plan_temporal_query),
+    ("GET", f"{_HISTORY}/entityMaps"): _reading(plan_temporal_query),
+    ("POST", f"{_HISTORY}/entityMaps"): _reading(plan_temporal_query_by_post),
+    ("POST", f"{_HISTORY}/entityOperations/query"): _reading(plan_temporal_query_by_post),
     ("POST", _ENTITIES): _writing(partial(plan_write, "createEntity")),
     ("PATCH", _ENTITY): _writing(partial(plan_write, "mergeEntity")),
     ("PUT", _ENTITY): _writing(partial(plan_write, "replaceEntity")),

@@ -11,9 +11,9 @@ from machinami.api.problems import MEDIA_TYPE
 
 STATIC = Path(__file__).parent / "static"
 DESCRIPTION = """
-The city's data over NGSI-LD (ETSI GS CIM 009 version 1.8.1). Each operation names its clause. What the
-standard has and this server has not yet answers 501; a parameter that nobody knows answers 400. Every error
-has one shape: problem details with the members *field*, *value* and *cure*; only 411 and 415 have no body.
+The city's data over NGSI-LD (ETSI GS CIM 009 version 1.8.1). Each operation names its clause. A parameter
+that nobody knows answers 400. Every error has one shape: problem details with the members *field*, *value*
+and *cure*; only 411 and 415 have no body.
 """
 _ALWAYS = ("NGSILD-Tenant", SNAPSHOT, "Link")
 _HEADERS = {
@@ -68,10 +68,7 @@ def describe(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _description(endpoint: Endpoint) -> str:
-    parts = [f"Clause {endpoint.clause}."] if endpoint.clause else []
-    if endpoint.pending:
-        parts.append(f"Not implemented yet, each answers 501: {', '.join(endpoint.pending)}.")
-    return " ".join(parts)
+    return f"Clause {endpoint.clause}." if endpoint.clause else ""
 
 
 def _path_variables(endpoint: Endpoint) -> list[dict[str, Any]]:

@@ -53,7 +53,6 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             ``{name:name}`` may be empty (and is refused).
         clause: of ETSI GS CIM 009 1.8.1.
         parameters: names from `machinami.api.parameters.PARAMETERS` that are accepted.
-        pending: names that the standard has here and that are answered by 501.
         media: media types that the body may have; empty where there is no body.
         offered: media types of the answer, best first.
         answers: status → meaning, for the documentation.
@@ -65,7 +64,6 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     clause: str
     summary: str
     parameters: Sequence[str] = ()
-    pending: Sequence[str] = ()
     media: Sequence[str] = ()
     offered: Sequence[str] = (negotiation.JSON, negotiation.JSON_LD)
     answers: Mapping[int, str] = {}
@@ -129,7 +127,7 @@ def handler(endpoint: Endpoint, services: Services) -> Handler:
 
 def _call(endpoint: Endpoint, services: Services, request: Request, body: bytes) -> Call:
     pairs = request.query_params.multi_items()
-    arguments = read_arguments(pairs, endpoint.parameters, endpoint.pending)
+    arguments = read_arguments(pairs, endpoint.parameters)
     if SNAPSHOT in request.headers and "local" in endpoint.parameters:
         arguments["local"] = "true"  # clause 5.5.15
     media = negotiation.content_type(request.headers, endpoint.media) if endpoint.media else ""

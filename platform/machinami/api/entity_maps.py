@@ -46,7 +46,6 @@ def create_entity_map_by_post(call: Call) -> Response:
     "/temporal/entityMaps",
     clause="5.14.5, 6.35.3.1",
     parameters=parameters.QUERY_TEMPORAL,
-    pending=parameters.QUERY_TEMPORAL_PENDING,
     answers=_MADE,
 )
 def create_temporal_entity_map(call: Call) -> Response:

@@ -1,7 +1,6 @@
 """Every URL parameter of the standard, in one place: what it means, and which endpoint takes it.
 
-A parameter that its endpoint takes is in a tuple below. One that the standard has and this server has not yet
-answers 501 and says so; any other answers 400.
+A parameter that its endpoint takes is in a tuple below; any other answers 400.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from machinami.errors import BadRequestData, InvalidRequest, NotSupported
+from machinami.errors import BadRequestData, InvalidRequest
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
@@ -160,9 +159,8 @@ QUERY_BY_POST = (*PAGE, *REPRESENTATION, *LINKED, *MAPPED, "local", "splitEntiti
 RETRIEVE_TEMPORAL = (
     *TEMPORAL, *AGGREGATION, *PROJECTION, *MAPPED, "options", "format", "lang", "local",
 )  # fmt: skip
-QUERY_TEMPORAL = ("type", "id", "idPattern", *FILTER, *RETRIEVE_TEMPORAL, *PAGE, *ORDER)
-QUERY_TEMPORAL_PENDING = ("splitEntities",)
-QUERY_TEMPORAL_BY_POST = (*PAGE, *MAPPED, "options", "format", "lang", "local")
+QUERY_TEMPORAL = ("type", "id", "idPattern", *FILTER, *RETRIEVE_TEMPORAL, *PAGE, *ORDER, "splitEntities")
+QUERY_TEMPORAL_BY_POST = (*PAGE, *MAPPED, "options", "format", "lang", "local", "splitEntities")
 
 
 class Arguments(dict[str, str]):
@@ -225,25 +223,26 @@ class Arguments(dict[str, str]):
         return value
 
 
-def read_arguments(
-    pairs: Sequence[tuple[str, str]], accepted: Sequence[str], pending: Sequence[str] = ()
-) -> Arguments:
+def read_arguments(pairs: Sequence[tuple[str, str]], accepted: Sequence[str]) -> Arguments:
     """The parameters of a request.
 
     Args:
         pairs: names and values as they came.
         accepted: names that the endpoint takes.
-        pending: names that the standard has there and this server has not yet.
 
     Raises:
-        NotSupported: one is of the standard but not of this server yet.
         InvalidRequest: one is unknown (clause 6.3.19).
         BadRequestData: one is empty or given twice.
     """
     arguments = Arguments()
     for name, value in pairs:
         if name not in accepted:
-            raise _refused(name, value, accepted, pending)
+            raise InvalidRequest(
+                f"there is no parameter {name} here",
+                field=name,
+                value=value,
+                cure=f"Known here: {', '.join(sorted(accepted)) or 'none'}",
+            )
         if not value or name in arguments:
             problem = "is given twice" if name in arguments else "is empty"
             raise BadRequestData(
@@ -254,22 +253,3 @@ def read_arguments(
             )
         arguments[name] = value
     return arguments
-
-
-def _refused(
-    name: str, value: str, accepted: Sequence[str], pending: Sequence[str]
-) -> InvalidRequest | NotSupported:
-    if name in pending:
-        clause = PARAMETERS[name].clause
-        return NotSupported(
-            f"the parameter {name} (clause {clause}) is not implemented yet",
-            field=name,
-            value=value,
-            cure=f"Leave out {name}",
-        )
-    return InvalidRequest(
-        f"there is no parameter {name} here",
-        field=name,
-        value=value,
-        cure=f"Known here: {', '.join(sorted(accepted)) or 'none'}",
-    )

@@ -17,7 +17,7 @@ from machinami.api.forms import Form, read_form
 from machinami.api.problems import problem
 from machinami.api.selections import read_query, read_selection
 from machinami.api.snapshot_documents import DETAILS, EVOLUTIONS, QUERIES, notice_of, status_of
-from machinami.api.temporal import find_evolutions
+from machinami.api.temporal import find_recorded
 from machinami.errors import MachinamiError
 from machinami.linkage import snapshots
 from machinami.linkage.read import Page
@@ -114,7 +114,7 @@ def _add_entities(item: StoredSnapshot, call: Call) -> Response:
 
 
 def _add_evolutions(item: StoredSnapshot, call: Call) -> Response:
-    ids, names, span = find_evolutions(call, read_query(call, call.document(), temporal=True), MOST)
+    ids, names, span = find_recorded(call, read_query(call, call.document(), temporal=True), MOST)
     snapshots.add_evolutions(call.services.engine, call.tenant, item, ids, names, span)
     return _done(ids)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from starlette.responses import Response
 
@@ -12,27 +11,40 @@ from machinami.api import parameters
 from machinami.api.answers import page_headers, read_page, respond
 from machinami.api.call import Call
 from machinami.api.endpoint import Resource
-from machinami.api.forms import Form, nothing_left, read_form
+from machinami.api.finding import (
+    find_aggregates,
+    find_evolution,
+    find_evolution_ids,
+    find_evolutions,
+    find_ids_here,
+)
+from machinami.api.forms import Form, nothing_left
 from machinami.api.mapped import Mapped, is_wanted, map_entity, map_evolutions, walk
-from machinami.api.selections import read_query, read_selection
-from machinami.errors import BadRequestData, InvalidRequest
-from machinami.linkage import histories
+from machinami.api.temporal_queries import (
+    AGGREGATED,
+    VALUES,
+    Asked,
+    read_asked,
+    read_temporal,
+    read_temporal_body,
+    read_temporal_form,
+    shape,
+    wish_of,
+)
+from machinami.errors import InvalidRequest
+from machinami.federation.evolutions import Wish
 from machinami.linkage.entity_maps import EntityMap
-from machinami.linkage.histories import Aggregated, FoundHistory, History, Most, Span, rendered
-from machinami.linkage.read import EntitySelector, Page, Selection
+from machinami.linkage.histories import Aggregated, FoundHistory, History, Span, rendered
+from machinami.linkage.read import EntitySelector, Page
 from machinami.model import Attributes, Entity, format_time
 from machinami.ngsild.aggregation import Aggregation, parse_aggregation
 from machinami.ngsild.render import render_temporal
-from machinami.ngsild.temporal import TemporalQuery, parse_temporal
+from machinami.ngsild.temporal import TemporalQuery
 from machinami.ngsild.terms import DEFAULT_INSTANCE, SCOPE
 
 resource = Resource("Temporal evolution")
 
-_VALUES, _AGGREGATED = "temporalValues", "aggregatedValues"
-_FORMS = (_VALUES, _AGGREGATED)
 _UNIT = "date-time"  # as ETSI's test suite has it; the text of clause 6.3.10 says DateTime
-_DELETED = "deletedAt"
-_RECORDED = frozenset({"createdAt", "modifiedAt", _DELETED})
 _ANSWERS = {206: "As 200, but cut off: Content-Range says where", 404: "No such entity"}
 
 
@@ -41,45 +53,11 @@ _ANSWERS = {206: "As 200, but cut off: Content-Range says where", 404: "No such 
     "/temporal/entities",
     clause="5.7.4, 6.18.3.2",
     parameters=parameters.QUERY_TEMPORAL,
-    pending=parameters.QUERY_TEMPORAL_PENDING,
     answers={200: "Evolutions of the matching entities, a page of them, ordered by id", 206: _ANSWERS[206]},
 )
 def query_temporal(call: Call) -> Response:
     """Query Temporal Evolution of Entities."""
     return _query(call)
-
-
-class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A query over evolutions, read."""
-
-    form: Form
-    query: TemporalQuery
-    selection: Selection
-    datasets: frozenset[str]
-
-
-def _read_query(call: Call, selectors: Sequence[EntitySelector]) -> _Asked:
-    form, query = _read_form(call), _read_temporal(call)
-    if query.timerel is None:
-        raise BadRequestData(
-            "a temporal query is needed",
-            field="timerel",
-            cure="Give timerel and timeAt, such as timerel=before",
-        )
-    selection = read_selection(call, form.needed, selectors)
-    if any(term.attribute != "id" for term in selection.order):
-        raise BadRequestData(
-            "evolutions can be ordered by id only (clause 5.7.4.4)",
-            field="orderBy",
-            value=call.arguments["orderBy"],
-            cure="Write orderBy=id or orderBy=id;desc",
-        )
-    return _Asked(
-        form=form,
-        query=query,
-        selection=selection,
-        datasets=frozenset("" if name == DEFAULT_INSTANCE else name for name in form.datasets or ()),
-    )
 
 
 def map_temporal(call: Call, selectors: Sequence[EntitySelector] = ()) -> Mapped:
@@ -88,64 +66,57 @@ def map_temporal(call: Call, selectors: Sequence[EntitySelector] = ()) -> Mapped
     Raises:
         BadRequestData: it is none.
     """
-    return _map(call, _read_query(call, selectors), anew=True)
+    return _map(call, read_asked(call, selectors), anew=True)
 
 
-def find_evolutions(
+def find_recorded(
     call: Call, selectors: Sequence[EntitySelector], limit: int
 ) -> tuple[list[str], tuple[str, ...], Span]:
-    """What a query over evolutions is about: ids of so many entities, names of attributes, span of time.
+    """What of this broker's own a query over evolutions is about: ids, names of attributes, span of time.
 
     Raises:
         BadRequestData: it is none.
     """
-    asked = _read_query(call, selectors)
+    asked = read_asked(call, selectors)
     names = tuple(asked.form.attributes or asked.form.needed)
-    return _find_ids(call, asked, asked.selection, limit), names, _span(asked.query)
+    return find_ids_here(call, asked.wish, asked.selection, limit), names, asked.wish.span
 
 
-def _map(call: Call, asked: _Asked, *, anew: bool = False) -> Mapped:
-    return map_evolutions(call, asked.selection, partial(_find_ids, call, asked), anew=anew)
+def _map(call: Call, asked: Asked, *, anew: bool = False) -> Mapped:
+    return map_evolutions(call, asked.selection, partial(find_ids_here, call, asked.wish), anew=anew)
 
 
-def _find_ids(call: Call, asked: _Asked, selection: Selection, limit: int) -> list[str]:
-    span, engine = _span(asked.query), call.services.engine
-    return histories.temporal_ids(engine, call.tenant, selection, span, asked.datasets, limit)
-
-
-def _find(call: Call, asked: _Asked, page: Page) -> FoundHistory:
-    span, most = _span(asked.query), _most(call, asked.query)
-    engine, selection = call.services.engine, asked.selection
-    return histories.query_temporal(engine, call.tenant, selection, span, most, page, asked.datasets)
-
-
-def _find_mapped(call: Call, asked: _Asked, page: Page, item: EntityMap) -> FoundHistory:
+def _find_mapped(call: Call, asked: Asked, page: Page, item: EntityMap) -> FoundHistory:
     """A page of the evolutions of an EntityMap."""
 
     def load(ids: Sequence[str]) -> dict[str, str]:
         some = replace(asked.selection, among=tuple(ids))
-        return {each: each for each in _find_ids(call, asked, some, len(ids))}
+        return {each: each for each in find_evolution_ids(call, some, asked.wish, len(ids))}
 
     ids, part = walk(call, item, page, load)
     total = part.total if page.count else None
     if not ids:
         return FoundHistory(histories=[], more=part.more, total=total)
-    asked = replace(asked, selection=replace(asked.selection, among=tuple(ids)))
-    return replace(_find(call, asked, Page(limit=len(ids))), more=part.more, total=total)
+    chosen = replace(asked.selection, among=tuple(ids))
+    found = find_evolutions(call, chosen, asked.wish, Page(limit=len(ids)))
+    return replace(found, more=part.more, total=total)
 
 
 def _query(call: Call, selectors: Sequence[EntitySelector] = ()) -> Response:
-    asked, page = _read_query(call, selectors), read_page(call)
+    asked, page = read_asked(call, selectors), read_page(call)
     form, query = asked.form, asked.query
     mapped = _map(call, asked) if is_wanted(call) else None
-    found = _find_mapped(call, asked, page, mapped.item) if mapped else _find(call, asked, page)
+    if mapped:
+        found = _find_mapped(call, asked, page, mapped.item)
+    else:
+        found = find_evolutions(call, asked.selection, asked.wish, page)
     headers = page_headers(call, page, more=found.more, total=found.total)
     if mapped:
         headers |= mapped.headers
     status = mapped.status if mapped else 200
-    if _shape(call) == _AGGREGATED:
-        entities = [history.entity for history in found.histories]
-        return respond(call, _aggregates(call, form, query, entities), headers=headers, status=status)
+    if shape(call) == AGGREGATED:
+        aggregates = _aggregates(call, form, asked.wish, found.histories)
+        return respond(call, aggregates, headers=headers, status=status)
     evolutions = [_evolution(call, form, query, history) for history in found.histories]
     return _answer(call, evolutions, found.histories, query, headers, status)
 
@@ -159,10 +130,7 @@ def _query(call: Call, selectors: Sequence[EntitySelector] = ()) -> Response:
 )
 def query_temporal_by_post(call: Call) -> Response:
     """Query Temporal Evolution of Entities, with the query in the body (clause 5.2.23)."""
-    selectors = read_query(call, call.document(), temporal=True)
-    if "aggrMethods" in call.arguments and not _shape(call):
-        call.arguments["format"] = _AGGREGATED  # a body that names methods can mean nothing else
-    return _query(call, selectors)
+    return _query(call, read_temporal_body(call))
 
 
 @resource.endpoint(
@@ -174,59 +142,20 @@ def query_temporal_by_post(call: Call) -> Response:
 )
 def retrieve_temporal(call: Call) -> Response:
     """Retrieve Temporal Evolution of an Entity."""
-    form, query, entity_id = _read_form(call), _read_temporal(call), call.identifier("entityId")
-    history = histories.retrieve_temporal(
-        call.services.engine, call.tenant, entity_id, _span(query), form.needed, _most(call, query)
-    )
+    form, query, entity_id = read_temporal_form(call), read_temporal(call), call.identifier("entityId")
+    wish = wish_of(call, form, query)
+    history = find_evolution(call, entity_id, wish)
     headers = map_entity(call, entity_id).headers if is_wanted(call) else {}
-    if _shape(call) == _AGGREGATED:
-        return respond(call, _aggregates(call, form, query, [history.entity])[0], headers=headers)
+    if shape(call) == AGGREGATED:
+        return respond(call, _aggregates(call, form, wish, [history])[0], headers=headers)
     evolution = _evolution(call, form, query, history)
     if not evolution:
         raise nothing_left(entity_id)
     return _answer(call, evolution, [history], query, headers)
 
 
-def _read_form(call: Call) -> Form:
-    form = read_form(call, _FORMS)
-    if form.linked:
-        raise BadRequestData(
-            "linked entities have no part in a temporal representation (clauses 5.7.3.4 and 5.7.4.4)",
-            field="pick" if "pick" in call.arguments else "omit",
-            cure="Name attributes without braces",
-        )
-    return form
-
-
-def _shape(call: Call) -> str:
-    """Which of the temporal representations is wanted; ``format`` counts before ``options``."""
-    words = [call.arguments.get("format"), *call.arguments.names("options")]
-    return next((word for word in words if word in _FORMS), "")
-
-
-def _read_temporal(call: Call) -> TemporalQuery:
-    names = ("timerel", "timeAt", "endTimeAt", "timeproperty", "lastN")
-    return parse_temporal(*(call.arguments.get(name) for name in names))
-
-
-def _span(query: TemporalQuery) -> Span:
-    # Without temporal query every instance is meant, also one that was never observed (clause 5.7.3).
-    by_record = query.timeproperty in _RECORDED
-    return Span(
-        start=query.start,
-        end=query.end,
-        by_record=by_record,
-        whole=query.timerel is None,
-        deleted=query.timeproperty == _DELETED,
-    )
-
-
-def _most(call: Call, query: TemporalQuery) -> Most:
-    return Most(last_n=query.last_n, instances=call.services.settings.temporal_instances)
-
-
 def _evolution(call: Call, form: Form, query: TemporalQuery, history: History) -> dict[str, Any]:
-    simplified = _shape(call) == _VALUES
+    simplified = shape(call) == VALUES
     answer = render_temporal(
         history.entity.id,
         history.entity.types,
@@ -257,16 +186,11 @@ def _shown(attributes: Attributes, form: Form) -> Attributes:
     }
 
 
-def _aggregates(
-    call: Call, form: Form, query: TemporalQuery, entities: Sequence[Entity]
-) -> list[dict[str, Any]]:
+def _aggregates(call: Call, form: Form, wish: Wish, found: Sequence[History]) -> list[dict[str, Any]]:
     """The aggregated temporal representation (clause 4.5.19)."""
     wanted = parse_aggregation(call.arguments.get("aggrMethods"), call.arguments.get("aggrPeriodDuration"))
-    ids = [entity.id for entity in entities]
-    found = histories.aggregate_temporal(
-        call.services.engine, call.tenant, ids, form.needed, _span(query), wanted
-    )
-    return [form.visible(_aggregate(form, entity, found[entity.id], wanted)) for entity in entities]
+    aggregates = find_aggregates(call, found, wish, wanted)
+    return [form.visible(_aggregate(form, each.entity, aggregates[each.entity.id], wanted)) for each in found]
 
 
 def _aggregate(

@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from machinami.federation.matching import Wanted, is_relevant, matching_information
-from machinami.federation.registration import Registration, compile_registration
+from machinami.federation.registration import INTERVALS, Registration, compile_registration
 from machinami.linkage.types import has_scopes
 from machinami.model import Attributes, Entity, Instance
 from machinami.ngsild.geo import GeoQuery
@@ -18,8 +18,8 @@ from machinami.ngsild.terms import KINDS
 from machinami.store.queries import ScopeSelection
 from machinami.store.queries_registration import StoredRegistration
 
-_INTERVALS = {"observedAt": "observationInterval"}
-_MANAGEMENT = "managementInterval"
+_OBSERVATION, _MANAGEMENT = INTERVALS
+_INTERVAL_OF = {"observedAt": _OBSERVATION}
 
 
 class SourceSelection(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,10 +71,19 @@ def narrowed(selection: SourceSelection, stored: StoredRegistration) -> StoredRe
     return msgspec.structs.replace(stored, document={**stored.document, "information": kept})
 
 
+def tells_of(query: TemporalQuery, registration: Registration) -> bool:
+    """Whether a source may have something of that time; one that names none may have all (clause 5.2.9)."""
+    return not registration.intervals or _is_interval_of(query, registration.intervals)
+
+
 def _of_time(query: TemporalQuery | None, document: Mapping[str, Any]) -> bool:
     if query is None:
-        return document.keys().isdisjoint((*_INTERVALS.values(), _MANAGEMENT))
-    interval = document.get(_INTERVALS.get(query.timeproperty, _MANAGEMENT))
+        return document.keys().isdisjoint(INTERVALS)
+    return _is_interval_of(query, document)
+
+
+def _is_interval_of(query: TemporalQuery, intervals: Mapping[str, Any]) -> bool:
+    interval = intervals.get(_INTERVAL_OF.get(query.timeproperty, _MANAGEMENT))
     return interval is not None and _overlaps(query, interval)
 
 

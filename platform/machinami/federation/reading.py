@@ -1,4 +1,4 @@
-"""Distributed reads: what sources are asked, and how their answers join what is here (5.7.1, 5.7.2)."""
+"""Distributed reads: what sources are asked, and how their answers join what is here (5.7.1 to 5.7.4)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,10 +36,34 @@ _ANY = EntityInfo()
 _EVERYTHING = EntitySelector()
 
 
+class Service(msgspec.Struct, frozen=True):
+    """Operations (clause 4.20) by which a kind of thing is read, and its path.
+
+    Attributes:
+        by_batch: empty where there is none.
+        instead: what can be queried only is retrieved so, too.
+        is_typed: a retrieval says the type, where it is known.
+    """
+
+    retrieve: str
+    query: str
+    path: tuple[str, ...]
+    by_batch: str = ""
+    instead: bool = False
+    is_typed: bool = False
+
+
+ENTITIES = Service(
+    "retrieveEntity", "queryEntity", ("entities",), by_batch="queryBatch", instead=True, is_typed=True
+)
+EVOLUTIONS = Service("retrieveTemporal", "queryTemporal", ("temporal", "entities"))
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a request wants to read.
 
     Attributes:
+        service: what is read.
         wanted: entities and attributes; one entity by id for a retrieval.
         is_retrieval: one entity, not a query.
         by_post: the query came in a body, and is passed on so where the source can take it.
@@ -49,6 +73,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         split: an entity may be spread over several places, so filters count for the whole only.
     """
 
+    service: Service = ENTITIES
     wanted: Wanted
     is_retrieval: bool = False
     by_post: bool = False
@@ -101,13 +126,13 @@ def query(
     upto = page.offset + page.limit
     here = read.query_entities(engine, tenant, selection, Page(limit=min(upto, MAX_HERE), count=page.count))
     if upto > MAX_HERE and here.more:
-        raise _too_many()
+        raise too_many()
     parts = read.load_entities(engine, read.tenant_of(engine, tenant), remote.ids)
     both = {entity.id: entity for entity in here.entities} | {entity.id: entity for entity in parts}
     merged = _merged(both, remote)
     total = None
     if here.total is not None:
-        total = here.total + len(remote.ids) - sum(_selected(selection, entity) for entity in parts)
+        total = here.total + len(remote.ids) - sum(is_selected(selection, entity) for entity in parts)
     return _cut(merged, page, more=here.more, total=total)
 
 
@@ -116,10 +141,10 @@ def _query_split(engine: Engine, tenant: str, selection: Selection, page: Page, 
     wide = Selection(selectors=selection.selectors, among=selection.among)
     here = read.query_entities(engine, tenant, wide, Page(limit=MAX_HERE))
     if here.more:
-        raise _too_many()
+        raise too_many()
     parts = read.load_entities(engine, read.tenant_of(engine, tenant), remote.ids)
     both = {entity.id: entity for entity in [*here.entities, *parts]}
-    merged = [entity for entity in _merged(both, remote) if _selected(selection, entity)]
+    merged = [entity for entity in _merged(both, remote) if is_selected(selection, entity)]
     return _cut(merged, page, more=False, total=len(merged) if page.count else None)
 
 
@@ -142,23 +167,26 @@ def _ask_one(
     selector: EntitySelector,
 ) -> Iterator[Asked]:
     """The request in the operation that the source has: by id if it can, else by query (clause 4.20)."""
-    offered = registration.operations
+    offered, service = registration.operations, question.service
     named = _names(item, question)
-    ask = partial(Asked, item=item, names=frozenset(named))
+    ask = partial(Asked, item=item, names=frozenset(named), of_history=service is EVOLUTIONS)
     common = {**question.passed, **dialect.projection(named), "options": "sysAttrs"}
     types = {"type": format_types(selector.types, dialect.context.compact)} if selector.types else {}
-    if question.is_retrieval and "retrieveEntity" in offered:
-        path = path_of("entities", *selector.ids)
-        yield ask(forward=dialect.forward("GET", path, _pairs(types | common)))
+    if question.is_retrieval and service.retrieve in offered:
+        path = path_of(*service.path, *selector.ids)
+        typed = types if service.is_typed else {}
+        yield ask(forward=dialect.forward("GET", path, _pairs(typed | common)))
+        return
+    if question.is_retrieval and not service.instead:
         return
     kept = _having(dialect.terms(named), {} if question.split or not dialect.is_own else question.filters)
     paged = {**kept, **common, "limit": str(PAGE)}
-    if "queryEntity" in offered and not (question.by_post and "queryBatch" in offered):
+    if service.query in offered and not (question.by_post and service.by_batch in offered):
         ids = {"id": ",".join(selector.ids)} if selector.ids else {}
         pattern = {"idPattern": selector.id_pattern} if selector.id_pattern else {}
         parameters = _pairs({**types, **ids, **pattern, **paged})
-        yield ask(forward=dialect.forward("GET", path_of("entities"), parameters))
-    elif "queryBatch" in offered:
+        yield ask(forward=dialect.forward("GET", path_of(*service.path), parameters))
+    elif service.by_batch in offered:
         document = {**_query_document(types, selector, kept), **dialect.projection(named, posted=True)}
         rest = _pairs({"options": "sysAttrs", "limit": str(PAGE), **question.passed})
         path = path_of("entityOperations", "query")
@@ -233,7 +261,7 @@ def _cut(entities: Sequence[Entity], page: Page, *, more: bool, total: int | Non
     return Found(entities=list(entities[page.offset : end]), more=further, total=total)
 
 
-def _selected(selection: Selection, entity: Entity) -> bool:
+def is_selected(selection: Selection, entity: Entity) -> bool:
     """Whether an entity is selected; what the database answers for many, here for one."""
     return (
         (not selection.selectors or any(selects(selector, entity) for selector in selection.selectors))
@@ -249,7 +277,8 @@ def _lies(geo: GeoQuery, entity: Entity) -> bool:
     return any("value" in instance and geo.matches(instance["value"]) for instance in instances)
 
 
-def _too_many() -> TooManyResults:
+def too_many() -> TooManyResults:
+    """The error for more entities than `MAX_HERE`."""
     return TooManyResults(
         f"more than {MAX_HERE} entities would have to be put together",
         field="type",

@@ -12,7 +12,8 @@ from machinami.federation.matching import covers
 from machinami.federation.registration import Information, Mode
 from machinami.model import Entity, Instance
 from machinami.ngsild.context import Context, Source
-from machinami.ngsild.documents import read_entity
+from machinami.ngsild.documents import read_entity, read_temporal
+from machinami.ngsild.terms import is_uri
 from machinami.ngsild.times import is_time, parse_time
 
 STALE, INVALID, MISCELLANEOUS, PERSISTENT = 110, 111, 199, 299
@@ -20,6 +21,7 @@ STALE, INVALID, MISCELLANEOUS, PERSISTENT = 110, 111, 199, 299
 
 _WARNING = "ngsild-warning"
 _TIMES = ("createdAt", "modifiedAt")
+_SYSTEM = (*_TIMES, "deletedAt", "instanceId")
 _CONTEXT_LINK = re.compile(r'<([^<>]*)>[^,]*rel="?http://www\.w3\.org/ns/json-ld#context')
 
 
@@ -28,11 +30,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         names: attributes asked for, expanded; an entity without any of them is none. Empty asks for all.
+        of_history: it is for evolutions, which are entities whose attributes have many instances.
     """
 
     forward: Forward
     item: Information
     names: frozenset[str] = frozenset()
+    of_history: bool = False
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,7 @@ class Remote(msgspec.Struct, kw_only=True):
     Attributes:
         equals: entity id → what sources said whose word counts as ours.
         supplements: entity id → what auxiliary sources said.
+        partial: answers that are the first part only of an evolution (206).
         registrations: entity id → ids of the registrations whose sources said something.
         relayed: warnings of theirs, about sources behind them, as they came.
     """
@@ -55,6 +60,7 @@ class Remote(msgspec.Struct, kw_only=True):
     equals: dict[str, list[Entity]] = msgspec.field(default_factory=dict[str, list[Entity]])
     supplements: dict[str, list[Entity]] = msgspec.field(default_factory=dict[str, list[Entity]])
     registrations: dict[str, list[str]] = msgspec.field(default_factory=dict[str, list[str]])
+    partial: list[list[Entity]] = msgspec.field(default_factory=list[list[Entity]])
     warnings: list[Warned] = msgspec.field(default_factory=list[Warned])
     relayed: list[str] = msgspec.field(default_factory=list[str])
 
@@ -64,7 +70,7 @@ class Remote(msgspec.Struct, kw_only=True):
             {identifier: each for identifier, each in found.items() if identifier in ids}
             for found in (self.equals, self.supplements)
         ]
-        return Remote(equals=kept[0], supplements=kept[1])
+        return Remote(equals=kept[0], supplements=kept[1], partial=self.partial)
 
     @property
     def ids(self) -> list[str]:
@@ -78,7 +84,10 @@ class Remote(msgspec.Struct, kw_only=True):
         is_auxiliary = asked.forward.registration.mode is Mode.AUXILIARY
         home = self.supplements if is_auxiliary else self.equals
         try:
-            for entity in _entities(reply, resolve):
+            entities = list(_entities(reply, resolve, of_history=asked.of_history))
+            if reply.status == 206:
+                self.partial.append(entities)
+            for entity in entities:
                 if covers(asked.item, entity.id, entity.types) and _has_any(entity, asked.names):
                     home.setdefault(entity.id, []).append(_narrowed(entity, asked.names))
                     self.registrations.setdefault(entity.id, []).append(asked.forward.registration.id)
@@ -121,7 +130,7 @@ class Resolve:
         return self._default if source is None or source == self._default.source else self._resolve(source)
 
 
-def _entities(reply: Reply, resolve: Resolve) -> Iterator[Entity]:
+def _entities(reply: Reply, resolve: Resolve, *, of_history: bool) -> Iterator[Entity]:
     payload = reply.json()
     documents = cast("list[Any]", payload) if isinstance(payload, list) else [payload]
     linked = _CONTEXT_LINK.search(reply.headers.get("link", ""))
@@ -129,7 +138,24 @@ def _entities(reply: Reply, resolve: Resolve) -> Iterator[Entity]:
         members = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
         context = resolve.of(members.get("@context") or (linked[1] if linked else None))
         plain = {name: value for name, value in members.items() if name != "@context"}
-        yield _with_times(read_entity(plain, context), plain, context)
+        if of_history:
+            plain = _with_past_scopes(plain)
+        entity = (read_temporal if of_history else read_entity)(plain, context)
+        yield _with_times(entity, plain, context)
+
+
+def _with_past_scopes(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with scopes as the platform records them; how they ended is told by what came next."""
+    given = cast("list[Any]", each if isinstance(each := document.get("scope"), list) else [each])
+    past: list[Any] = [
+        {name: each[name] for name in ("type", "value", "observedAt")}
+        for each in given
+        if isinstance(each, dict) and "observedAt" in each and "value" in each
+    ]
+    if past:
+        return {**document, "scope": past}
+    plain = all(isinstance(each, str) for each in given)
+    return document if plain else {name: value for name, value in document.items() if name != "scope"}
 
 
 def _with_times(entity: Entity, document: Mapping[str, Any], context: Context) -> Entity:
@@ -160,7 +186,11 @@ def _pairs(instances: Sequence[Instance], given: Sequence[Any]) -> Iterator[tupl
 
 def _timed(instance: Instance, raw: Any) -> Instance:
     given = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
-    return {**instance, **{name: given[name] for name in _TIMES if is_time(given.get(name))}}
+    return {**instance, **{name: given[name] for name in _SYSTEM if _is_stamp(name, given.get(name))}}
+
+
+def _is_stamp(name: str, value: object) -> bool:
+    return is_uri(value) if name == "instanceId" else is_time(value)
 
 
 def _has_any(entity: Entity, names: frozenset[str]) -> bool:

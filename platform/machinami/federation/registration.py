@@ -24,6 +24,9 @@ class Mode(StrEnum):
     AUXILIARY = "auxiliary"
 
 
+INTERVALS = ("observationInterval", "managementInterval")
+"""Members of a registration that say of which time it tells (clause 5.2.9)."""
+
 PROXIED = frozenset({Mode.EXCLUSIVE, Mode.REDIRECT})
 """Modes in which this broker keeps none of the registered data itself."""
 
@@ -61,7 +64,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         info: pairs of ``contextSourceInfo``.
         properties: Context Source Properties, expanded name → value; and the members that csf may ask for.
         scopes: of entities that it has (clause 4.18).
-        is_temporal: it tells of the past only, since it names an interval.
+        intervals: times that it tells of, by name; where there is one it tells of the past only.
         location: where it has entities, as GeoJSON; None: anywhere.
         expires_at: when it ends; None: never.
         timeout: seconds; None where the registration does not say. So with cooldown.
@@ -82,7 +85,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
     location: dict[str, Any] | None = None
     expires_at: datetime | None = None
-    is_temporal: bool = False
+    intervals: Mapping[str, Mapping[str, str]] = {}
     local_only: bool = False
     timeout: float | None = None
     cooldown: float | None = None
@@ -113,7 +116,7 @@ def compile_registration(stored: StoredRegistration) -> Registration:
         scopes=tuple(document.get("scope", ())),
         location=document.get("location"),
         expires_at=datetime.fromisoformat(document["expiresAt"]) if "expiresAt" in document else None,
-        is_temporal="observationInterval" in document or "managementInterval" in document,
+        intervals={name: document[name] for name in INTERVALS if name in document},
         local_only=management.get("localOnly", document.get("localOnly", False)),
         timeout=_seconds(management.get("timeout")),
         cooldown=_seconds(management.get("cooldown")),

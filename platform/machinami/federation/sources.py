@@ -61,8 +61,14 @@ class Sources:
         """Whether there are no registrations at all."""
         return not self._by_tenant
 
-    def registrations(self, tenant: str, via: Sequence[str] = ()) -> list[Registration]:
-        """Registrations of a tenant that tell the latest, but none of a source on a request's way."""
+    def registrations(
+        self, tenant: str, via: Sequence[str] = (), *, past: bool = False
+    ) -> list[Registration]:
+        """Registrations of a tenant that tell the latest, but none of a source on a request's way.
+
+        Args:
+            past: those that tell of the past only, too.
+        """
         if self.is_empty:
             return []
         try:
@@ -73,7 +79,7 @@ class Sources:
         return [
             each
             for each in self._by_tenant.get(number, ())
-            if not each.is_temporal
+            if (past or not each.intervals)
             and each.alias not in via
             and (each.expires_at is None or each.expires_at > now)
         ]

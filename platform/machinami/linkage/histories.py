@@ -1,6 +1,6 @@
 """Temporal evolutions read from the store, and aggregates of them (clauses 5.7.3, 5.7.4 and 4.5.19)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from machinami.errors import NotFound
 from machinami.linkage.read import Page, entity_not_found, in_order, retrieve_entity, tenant_of
-from machinami.model import Attributes, Entity
+from machinami.model import Attributes, Entity, Instance
 from machinami.ngsild.aggregation import Aggregation
 from machinami.store import queries, queries_aggregate, queries_temporal
 from machinami.store.evolution import fetch_departed, has_history
@@ -64,7 +64,7 @@ def retrieve_temporal(
         NotFound: no entity has or had this id, or nothing of it is recorded.
     """
     number = tenant_of(engine, tenant)
-    entity, deleted_at = _entity(engine, number, tenant, entity_id)
+    entity, deleted_at = find_entity(engine, tenant, entity_id)
     found = _histories(engine, number, [entity], span, names, most)[0]
     if not found.attributes:
         with reading(engine) as connection:
@@ -73,8 +73,13 @@ def retrieve_temporal(
     return msgspec.structs.replace(found, deleted_at=deleted_at)
 
 
-def _entity(engine: Engine, number: int, tenant: str, entity_id: str) -> tuple[Entity, datetime | None]:
-    """An entity, or what it was, and when it was deleted."""
+def find_entity(engine: Engine, tenant: str, entity_id: str) -> tuple[Entity, datetime | None]:
+    """An entity, or what it was, and when it was deleted.
+
+    Raises:
+        NotFound: no entity has or had this id.
+    """
+    number = tenant_of(engine, tenant)
     try:
         return retrieve_entity(engine, tenant, entity_id), None
     except NotFound:
@@ -178,8 +183,28 @@ def _histories(
     if not entities:
         return []
     ids = [entity.id for entity in entities]
+    rows = load(engine, tenant, ids, span, names, most, scopes)
+    found = compose(entities, rows, most, carried=carried(engine, tenant, ids, span, names, scopes))
+    if not found[0].extent:
+        return found
+    recorded = _all_attributes(engine, tenant, ids, names)
+    return [_named(each, recorded.get(each.entity.id, ())) for each in found]
+
+
+def load(
+    engine: Engine,
+    tenant: int,
+    ids: Sequence[str],
+    span: Span,
+    names: Sequence[str],
+    most: Most,
+    scopes: ScopeSelection = (),
+) -> list[Observed]:
+    """Instances of these entities in the order wanted; one more than an answer holds where there are more."""
+    if not ids:
+        return []
     with reading(engine) as connection:
-        rows = queries_temporal.fetch_history(
+        return queries_temporal.fetch_history(
             connection,
             tenant,
             ids,
@@ -189,30 +214,59 @@ def _histories(
             last_n=most.last_n,
             limit=most.instances + 1,
         )
-        carried = (
-            queries_temporal.fetch_scopes(connection, tenant, ids, scopes, span)
-            if scopes and span.start and not names
-            else []
-        )
-    extent, empty = None, dict[str, list[str]]()
-    if len(rows) > most.instances:
-        rows = _whole_moments(rows)
-        extent = rows[0].moment, rows[-1].moment
-        empty = _all_attributes(engine, tenant, ids, names)
-    by_entity: dict[str, list[Observed]] = {identifier: [] for identifier in ids}
-    for row in [*rows, *carried] if most.last_n else [*carried, *rows]:
+
+
+def compose(
+    entities: Sequence[Entity],
+    rows: Sequence[Observed],
+    most: Most,
+    *,
+    carried: Sequence[Observed] = (),
+    horizon: datetime | None = None,
+) -> list[History]:
+    """Histories out of rows in order; a partial answer where there are too many.
+
+    Args:
+        carried: scopes from before the span, which come beside.
+        horizon: last moment up to which the rows are known to be whole; None: they are.
+    """
+    kept, extent = _cut(rows, most, horizon)
+    by_entity: dict[str, list[Observed]] = {entity.id: [] for entity in entities}
+    for row in [*kept, *carried] if most.last_n else [*carried, *kept]:
         by_entity[row.entity_id].append(row)
     return [
-        History(
-            entity=entity,
-            attributes={
-                **{name: [] for name in empty.get(entity.id, ())},
-                **_by_attribute(by_entity[entity.id], most.last_n),
-            },
-            extent=extent,
-        )
+        History(entity=entity, attributes=_by_attribute(by_entity[entity.id], most.last_n), extent=extent)
         for entity in entities
     ]
+
+
+def _cut(
+    rows: Sequence[Observed], most: Most, horizon: datetime | None
+) -> tuple[Sequence[Observed], tuple[datetime, datetime] | None]:
+    """What fits into an answer, and from when to when it is if that is not all."""
+    kept = rows
+    if horizon:
+        kept = [row for row in rows if (row.moment >= horizon if most.last_n else row.moment <= horizon)]
+    if len(kept) > most.instances:
+        kept = _whole_moments(kept[: most.instances + 1])
+    is_partial = kept and (horizon or len(kept) < len(rows))
+    return kept, (kept[0].moment, kept[-1].moment) if is_partial else None
+
+
+def carried(
+    engine: Engine, tenant: int, ids: Sequence[str], span: Span, names: Sequence[str], scopes: ScopeSelection
+) -> list[Observed]:
+    """Of the scopes asked for, those that held already when the span began."""
+    if names or not (scopes and span.start):
+        return []
+    with reading(engine) as connection:
+        return queries_temporal.fetch_scopes(connection, tenant, ids, scopes, span)
+
+
+def _named(history: History, names: Iterable[str]) -> History:
+    """A part of a history with all names that there are."""
+    every = {name: list[Instance]() for name in names}
+    return msgspec.structs.replace(history, attributes={**every, **history.attributes})
 
 
 def _all_attributes(
@@ -223,10 +277,10 @@ def _all_attributes(
         return queries_temporal.fetch_attributes(connection, tenant, ids, names)
 
 
-def _whole_moments(rows: list[Observed]) -> list[Observed]:
+def _whole_moments(rows: Sequence[Observed]) -> list[Observed]:
     """Cut a partial answer where a moment ends, so that the next request can start there."""
     last = rows[-1].moment
-    return [row for row in rows if row.moment != last] or rows[:-1]
+    return [row for row in rows if row.moment != last] or list(rows[:-1])
 
 
 def _by_attribute(rows: Sequence[Observed], last_n: int | None) -> Attributes:
