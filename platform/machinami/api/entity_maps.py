@@ -11,6 +11,7 @@ from machinami.api.linked import check_depth, read_join
 from machinami.api.mapped import HERE, Mapped, map_entities
 from machinami.api.selections import read_query, read_selection
 from machinami.api.temporal import map_temporal
+from machinami.api.temporal_queries import read_temporal_body
 from machinami.errors import BadRequestData
 from machinami.linkage import entity_maps
 from machinami.linkage.entity_maps import EntityMap
@@ -62,7 +63,7 @@ def create_temporal_entity_map(call: Call) -> Response:
 )
 def create_temporal_entity_map_by_post(call: Call) -> Response:
     """Create EntityMap for Query Temporal Evolution of Entities, with the query in the body."""
-    return _made(call, map_temporal(call, read_query(call, call.document(), temporal=True)))
+    return _made(call, map_temporal(call, read_temporal_body(call)))
 
 
 @resource.endpoint(
