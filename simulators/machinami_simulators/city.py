@@ -17,6 +17,7 @@ from machinami_simulators.streets import StreetGraph, cut, fan_streets, grid_str
 _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 _BANK_WIDTH = 45.0  # metres on each side of a river without streets
 _FARM_PATH = 5.0  # metres between two parcels
+NARROW = 38.5  # mm/h of runoff that an old bridge lets pass
 _CAMERA_FROM = 6  # receivers: places with so many have a camera too
 
 
@@ -37,6 +38,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
         reach_m: way of the water from the gauge above.
         above: indices of the gauges whose water comes next here.
         bank_m: height of the bank over the bed.
+        full_mm_h: runoff of the whole catchment above that fills the bed to its bank.
         levels: standby, caution, evacuation judgement, danger; metres over the bed, None where not set.
     """
 
@@ -48,6 +50,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     reach_m: float
     above: tuple[int, ...]
     bank_m: float
+    full_mm_h: float
     levels: tuple[float, float, float | None, float]
 
 
@@ -216,6 +219,7 @@ def _gauge(river: River, line: LineString, k: int, joining: list[tuple[float, in
     above += [last for where, last in joining if here - spacing < where <= here]
     upper, mouth = river.bank_m
     bank = upper + (mouth - upper) * share
+    full_above, full_mouth = river.full_mm_h
     point = line.interpolate(here)
     name = Name(ja=f"{river.name.ja} 第{k + 1}水位局", en=f"{river.name.en} gauge {k + 1}")
     headwater = 1 - line.length / 1000 / river.length_km  # share of the course above the drawn part
@@ -228,6 +232,7 @@ def _gauge(river: River, line: LineString, k: int, joining: list[tuple[float, in
         reach_m=spacing,
         above=tuple(above),
         bank_m=bank,
+        full_mm_h=NARROW if k + 1 in river.narrow else full_above + (full_mouth - full_above) * share,
         levels=_levels(bank, judged=index % 7 != 3),
     )
 

@@ -21,7 +21,15 @@ class Name(Written, frozen=True, kw_only=True):
 
 
 class River(Written, frozen=True, kw_only=True):
-    """A river from its spring to its mouth; `into` is the river that it joins at its last point."""
+    """A river from its spring to its mouth.
+
+    Attributes:
+        bank_m: height of the bank over the bed, upstream and at the mouth.
+        full_mm_h: runoff of the whole catchment that fills the bed, upstream and at the mouth. Works begin at
+            the mouth; upstream stands what small rivers are made for, 50 mm/h (once in 5 to 10 years).
+        narrow: gauges, from 1, at old bridges where the bed holds only `city.NARROW` mm/h.
+        into: the river that it joins at its last point.
+    """
 
     id: str
     name: Name
@@ -30,6 +38,8 @@ class River(Written, frozen=True, kw_only=True):
     length_km: float
     catchment_km2: float
     bank_m: tuple[float, float]
+    full_mm_h: tuple[float, float]
+    narrow: tuple[int, ...] = ()
     into: str | None = None
 
 

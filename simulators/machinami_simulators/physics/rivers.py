@@ -4,8 +4,9 @@ Hillslopes follow the storage function method (貯留関数法; Kimura 1961): s 
 the share of the rain that runs off rises from f1 to 1 once the ground is saturated (飽和雨量). Between
 two gauges the river is a kinematic wave (Lighthill and Whitham, Proc. R. Soc. A 229, 1955) in one cell:
 what it holds goes as Q^0.6, so a flood travels faster the higher it is. The rating curve is Manning's for
-a wide channel, h ~ Q^0.6. Above the bank the water spreads: there the level rises a quarter as fast. The
-tide has the constituents M2, S2, K1 and O1.
+a wide channel, h ~ Q^0.6. Above the bank the water spreads: there the level rises a quarter as fast. How
+much runoff fills the bed is each gauge's own (`full_mm_h`), so that a storm which an old bridge cannot
+pass is no flood at the mouth. The tide has the constituents M2, S2, K1 and O1.
 """
 
 import math
@@ -27,7 +28,6 @@ _K, _K_GROWS = 0.62, 0.22  # K = 0.62·A^0.22; mm and mm/h. The exponent is that
 _F1, _SATURATED_MM = 0.7, 70.0
 _DRAINS = 1 / (30 * _HOUR)  # of the ground's wetness, per second
 _WAVE = 2.4  # m/s, speed of a flood wave that fills the bed to its bank
-_BANKFULL = 38.5  # mm/h of runoff over the whole catchment that fill it
 _BASE = 0.45  # mm/h of runoff from springs
 _M3S = 1000 / _HOUR  # m³/s of a mm/h over a km²
 _TIDAL_GAUGES = 4
@@ -48,7 +48,9 @@ class Rivers:
         self._own, self.area = (np.tile(area, islands) for area in _areas(city))
         self._k = _K * self._own**_K_GROWS
         self._bank = np.tile([gauge.bank_m for gauge in gauges], islands)
-        self._full = self.area * _BANKFULL  # flow that fills the bed
+        self._full = self.area * np.tile(
+            [gauge.full_mm_h for gauge in gauges], islands
+        )  # flow that fills the bed
         self._cell = (
             self._full * np.tile([g.reach_m for g in gauges], islands) / _WAVE / _P
         )  # what it then holds

@@ -96,10 +96,24 @@ def test_a_typhoon_passes_all_levels_in_order_up_and_down(typhoon):
     for seen in inland:
         up = [seen[level, True] for level in (1, 2, 3, 4) if (level, True) in seen]
         down = [seen[level, False] for level in (4, 3, 2, 1) if (level, False) in seen]
-        assert len(up) == len(down) >= 3
+        assert len(up) == len(down) >= 2
         assert up == sorted(up)
         assert down == sorted(down)
         assert up[-1] < down[0]
+    whole = {
+        gauge.split("-")[1] for gauge, seen in times.items() if {(n, True) for n in (1, 2, 3, 4)} <= set(seen)
+    }
+    assert whole == {"nami", "sagisawa", "enoki"}
+
+
+def test_a_typhoon_overtops_the_old_bridges_alone(namiki, typhoon):
+    """All gauges pass caution, more than half danger, and water leaves the bed where bridges narrow it."""
+    passed = defaultdict(set)
+    for crossing in typhoon[1].of(Crossing):
+        passed[crossing.threshold].add(crossing.gauge)
+    assert len(passed[2]) == len(namiki.gauges)
+    assert len(namiki.gauges) / 2 < len(passed[4]) < 0.8 * len(namiki.gauges)
+    assert passed[5] == {"gauge-sagisawa-05", "gauge-enoki-15", "gauge-nami-07", "gauge-nami-16"}
 
 
 def test_a_typhoon_floods_underpasses_and_fills_shelters(namiki, typhoon):
