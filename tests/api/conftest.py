@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from machinami.api.app import create_app
+from machinami.api.header_names import HeaderNames
 from machinami.api.services import POOL_SIZE
 from machinami.settings import Settings
 from machinami.store.engine import open_engine
@@ -28,11 +29,11 @@ def app(settings: Settings, engine: Engine) -> FastAPI:
 
 @contextmanager
 def served(app: FastAPI) -> Generator[str]:
-    """Base URL of an application that is served meanwhile."""
+    """Base URL of an application that is served meanwhile, as the role serves it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # a request that comes before the application is up waits
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(HeaderNames(app), log_config=None, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="test server")
         thread.start()

@@ -37,7 +37,6 @@ from machinami.api import (
 from machinami.api.changes import Changes
 from machinami.api.documentation import DESCRIPTION, DOCS_PAGE, SCHEMAS, STATIC, describe
 from machinami.api.endpoint import Endpoint, Handler, handler
-from machinami.api.header_names import HeaderNames
 from machinami.api.metrics import PATH as METRICS
 from machinami.api.metrics import metered, metrics
 from machinami.api.problems import http_response, problem_response, unexpected_response
@@ -101,7 +100,6 @@ def create_app(settings: Settings, engine: Engine) -> FastAPI:
     app.add_exception_handler(HTTPException, http_response)
     app.add_exception_handler(Exception, unexpected_response)
     app.add_middleware(_TrailingSlash)
-    app.add_middleware(HeaderNames)
     app.state.services = services
     for path, endpoints in by_path(ENDPOINTS).items():
         for endpoint in endpoints:

@@ -24,7 +24,10 @@ class _Name(bytes):
 
 
 class HeaderNames:
-    """Writes the names of an application's response headers as they are customary."""
+    """Writes the names of an application's response headers as they are customary.
+
+    It goes between uvicorn and the application: to ASGI itself names in other than small letters are unknown.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

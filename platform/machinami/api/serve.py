@@ -9,6 +9,7 @@ from types import FrameType
 import uvicorn
 
 from machinami.api.app import create_app
+from machinami.api.header_names import HeaderNames
 from machinami.api.services import POOL_SIZE, Services
 from machinami.errors import SetupError
 from machinami.metrics import serving
@@ -59,7 +60,7 @@ def _serve(settings: Settings, sockets: list[socket.socket] | None) -> None:
     gc.freeze()  # what is there by now stays, and need not be looked through
     gc.set_threshold(_GARBAGE)
     config = uvicorn.Config(
-        app,
+        HeaderNames(app),
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",

@@ -44,7 +44,8 @@ from machinami.store.partitions import Month, Partitions, month_of
 from machinami.store.share import Share
 from machinami.store.tenants import tenant_number
 
-_TRIES = 5
+_TRIES = 12  # many who make and remove one entity at once need several turns each
+_LONGEST_PAUSE = 0.16  # seconds
 _AGAIN = (
     psycopg.errors.UniqueViolation,
     psycopg.errors.DeadlockDetected,
@@ -121,7 +122,8 @@ class Linkage:
             except (DBAPIError, psycopg.Error) as error:
                 if not isinstance(getattr(error, "orig", error), _AGAIN):
                     raise translate(error) from error
-            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 # spreads writers, hides nothing
+            pause = min(0.01 * 2**attempt, _LONGEST_PAUSE)
+            time.sleep(random.uniform(0, pause))  # noqa: S311 # spreads writers, hides nothing
         raise Unavailable("other writers were in the way", cure="Try again")
 
     def _commit_once(self, batch: Batch) -> Committed:
