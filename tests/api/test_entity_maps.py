@@ -148,9 +148,14 @@ def test_a_map_lives_as_long_as_it_is_wished_to(rooms: httpx.Client, made: dict[
     assert 23.9 < left() <= 24
 
 
-@pytest.mark.parametrize(
-    "body", [{"expiresAt": "2020-01-01T00:00:00Z"}, {"expiresAt": 5}, {"type": "Map"}, {"more": 1}]
-)
+def test_a_map_may_expire_at_once(rooms: httpx.Client, made: dict[str, Any]) -> None:
+    """Clause 5.5.14: an expired one cannot be accessed."""
+    path = f"/entityMaps/{made['id']}"
+    assert rooms.patch(path, json={"expiresAt": "2020-01-01T00:00:00Z"}).status_code == 204
+    assert rooms.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("body", [{"expiresAt": 5}, {"type": "Map"}, {"more": 1}])
 def test_changes_that_are_refused(rooms: httpx.Client, made: dict[str, Any], body: dict[str, object]) -> None:
     assert rooms.patch(f"/entityMaps/{made['id']}", json=body).status_code == 400
 

@@ -121,10 +121,30 @@ def test_an_attribute_written_without_it_stays(client: httpx.Client, engine: Eng
     assert _shown(client, "")["level"]["value"] == 2
 
 
-def test_a_time_that_is_past_is_refused(client: httpx.Client) -> None:
+def test_what_is_written_with_a_past_time_expires_at_once(client: httpx.Client) -> None:
+    """Clause 4.22 forbids no moment."""
     past = format_time(datetime.now(UTC) - timedelta(seconds=1))
-    answer = client.post("/entities", json=_alert(expiresAt=past))
-    assert (answer.status_code, answer.json()["field"]) == (400, "expiresAt")
+    assert client.post("/entities", json=_alert(expiresAt=past)).status_code == 201
+    assert client.get(PATH).status_code == 404
+    assert client.post("/entities", json=_alert()).status_code == 201
+    assert client.patch(PATH, json={"expiresAt": past}).status_code == 204
+    assert client.get(PATH).status_code == 404
+
+
+def test_attributes_of_attributes_expire_alone(client: httpx.Client, engine: Engine) -> None:
+    inner = {"by": {"value": "a", "expiresAt": LATER, "since": {"value": 1}}, "unit": {"value": "m"}}
+    deep = {"value": 2, "about": {"value": "x", "of": {"value": "y", "expiresAt": LATER}}}
+    assert client.post("/entities", json=_alert(level={"value": 1, **inner}, deep=deep)).status_code == 201
+    assert _shown(client)["level"]["by"]["expiresAt"] == LATER
+    assert "expiresAt" not in client.get(PATH).text
+    _let_pass(engine)
+    left = client.get(PATH).json()
+    assert left["level"].keys() == {"type", "value", "unit"}
+    assert left["deep"]["about"].keys() == {"type", "value"}
+    assert (sweep(engine, Linkage(engine)), sweep(engine, Linkage(engine))) == (1, 0)
+    assert client.get(PATH).json() == left
+    assert client.patch(f"{PATH}/attrs/level", json={"value": 2}).status_code == 204
+    assert _shown(client)["level"].keys() >= {"value", "unit"}
 
 
 @pytest.mark.usefixtures("alert")

@@ -67,7 +67,7 @@ def retrieve_snapshot(call: Call) -> Response:
 
 
 @resource.endpoint(
-    "PATCH", _SNAPSHOT, clause="5.16.4, 6.37.3.2", answers={204: "Updated", 404: "No such snapshot"}
+    "PATCH", _SNAPSHOT, clause="5.16.4, 6.37.3.2", answers={200: "Its status now", 404: "No such snapshot"}
 )
 def update_snapshot(call: Call) -> Response:
     """Update Snapshot Status: lifetime, priority, and who is told."""
@@ -77,7 +77,7 @@ def update_snapshot(call: Call) -> Response:
         raise BadRequestData("an id does not change", field="id", value=document["id"], cure="Leave it out")
     changes = read_changes({"type": "Snapshot", **document}, call.context)
     changed = snapshots.update(call.services.engine, call.tenant, identifier, changes)
-    response = no_content()
+    response = respond(call, show_snapshot(changed))
     response.background = BackgroundTask(tell, call, changed)
     return response
 

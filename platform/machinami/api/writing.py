@@ -1,13 +1,12 @@
 """Documents of requests become changes."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from machinami.api.call import Call
 from machinami.api.forms import REPRESENTATIONS, read_options
 from machinami.errors import BadRequestData
-from machinami.model import Change, Entity, Operation, format_time
+from machinami.model import Change, Entity, Operation
 from machinami.ngsild.context import Context
 from machinami.ngsild.documents import read_entity, read_fragment
 from machinami.ngsild.merging import Common, adapted
@@ -32,7 +31,7 @@ def entity_change(call: Call, document: dict[str, Any], context: Context, operat
         types=entity.types,
         attributes=entity.attributes,
         scope=entity.scope or None,
-        expires_at=_in_future(entity.expires_at),
+        expires_at=entity.expires_at,
     )
 
 
@@ -64,19 +63,8 @@ def fragment_change(
         types=fragment.types or (),
         attributes=fragment.attributes,
         scope=fragment.scope,
-        expires_at=_in_future(fragment.expires_at),
+        expires_at=fragment.expires_at,
     )
-
-
-def _in_future(expires_at: datetime | None) -> datetime | None:
-    if expires_at and expires_at <= datetime.now(UTC):
-        raise BadRequestData(
-            "expiresAt is past",
-            field="expiresAt",
-            value=format_time(expires_at),
-            cure="Give a moment to come, or delete the entity",
-        )
-    return expires_at
 
 
 def merge_change(call: Call, document: Mapping[str, Any], context: Context, entity: Entity) -> Change:

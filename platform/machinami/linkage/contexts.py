@@ -204,7 +204,10 @@ class Contexts:
             )
         if not self._built_in(url):
             self._failed.pop(url, None)
-            self._fetched(url)
+            try:
+                self._fetched(url)
+            finally:
+                self._failed.pop(url, None)  # what is stored stays; nobody else has to wait for it
         self._forget(url)
 
     def _find(self, url: str) -> StoredContext | None:

@@ -19,7 +19,7 @@ from machinami.model import (
     Outcome,
     format_time,
 )
-from machinami.ngsild.expiry import earliest, is_over
+from machinami.ngsild.expiry import earliest, expires, is_over, pruned
 from machinami.ngsild.terms import NGSI_NULL, SCOPE, null_content
 
 NO_SCOPE = (NGSI_NULL,)
@@ -64,6 +64,10 @@ class Draft:
             self.vanish()
         for name, dataset in [slot for slot, each in self._current.items() if is_over(each, self.now)]:
             self.remove(name, [dataset])
+        for (name, _), instance in list(self._current.items()):
+            left = pruned(instance, self.now)
+            if left is not instance:
+                self.write({name: [left]})
 
     def vanish(self) -> None:
         """Delete the entity."""
@@ -203,7 +207,7 @@ class Draft:
             self._current[slot] = instance
             self._newest[slot] = moment
             self.written[slot] = None
-            if "expiresAt" in instance:
+            if expires(instance):
                 self._may_expire = True
 
     def _is_newer(self, slot: Slot, moment: datetime) -> bool:

@@ -6,9 +6,8 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
-from machinami.errors import BadRequestData, NotFound, TooManyResults
+from machinami.errors import NotFound, TooManyResults
 from machinami.linkage.read import tenant_of
-from machinami.model import format_time
 from machinami.store import queries_entity_map as queries
 from machinami.store.engine import transaction
 from machinami.store.queries_entity_map import EntityMap
@@ -87,16 +86,13 @@ def take_out(engine: Engine, tenant: str, item: EntityMap, gone: Sequence[str]) 
 
 
 def postpone(engine: Engine, tenant: str, identifier: str, expires_at: datetime) -> None:
-    """Update EntityMap, clause 5.14.2: let it expire at another time, but not later than `LONGEST` from now.
+    """Update EntityMap, clause 5.14.2: let it expire at another time, at once if that is past, and not later
+    than `LONGEST` from now.
 
     Raises:
         NotFound: there is none.
-        BadRequestData: the time is past.
     """
     now, number = datetime.now(UTC), tenant_of(engine, tenant)
-    if expires_at <= now:
-        value = format_time(expires_at)
-        raise BadRequestData("expiresAt is past", field="expiresAt", value=value, cure="Or delete the map")
     with transaction(engine) as connection:
         if not queries.postpone(connection, number, identifier, min(expires_at, now + LONGEST)):
             raise _unknown(identifier)

@@ -5,7 +5,6 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from machinami.errors import NotSupported
 from machinami.model import Instance
 from machinami.ngsild.content import check_content
 from machinami.ngsild.context import CORE, Context
@@ -65,7 +64,6 @@ class Reader:
     def __init__(self, context: Context, rules: Rules) -> None:
         self.context = context
         self.rules = rules
-        self._depth = 0
 
     def add(self, into: dict[str, Any], name: str, document: object, path: str) -> None:
         """Reads the attribute `name` and puts its instances into `into` under its IRI."""
@@ -159,11 +157,7 @@ class Reader:
 
     def _add_member(self, instance: Instance, kind: Kind | None, name: str, value: object, path: str) -> None:
         if name not in NON_REIFIED:
-            self._depth += 1
             self.add(instance, name, value, path)
-            self._depth -= 1
-        elif name == "expiresAt" and self._depth:
-            raise NotSupported("only attributes of entities expire", field=path, cure="Leave it out")
         elif name not in (kind.extras if kind else _ANY_EXTRAS) | _COMMON:
             whose = kind.name if kind else "partial update"
             raise wrong(path, value, f"is not allowed in a {whose}", f"Leave out {name}")

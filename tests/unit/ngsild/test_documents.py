@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from machinami.errors import BadRequestData, NotSupported
+from machinami.errors import BadRequestData
 from machinami.model import NEVER, Entity
 from machinami.ngsild.content import MAX_DEPTH
 from machinami.ngsild.context import CORE, build_context
@@ -261,13 +261,13 @@ def test_every_property_has_a_type_of_its_value():
 
 
 def test_entities_and_attributes_may_expire():
-    """Clause 4.22; sub-attributes do not."""
+    """Clause 4.22; and attributes of attributes."""
     expiry = {"expiresAt": "2030-01-01T00:00:00Z"}
     entity = read_entity({"id": "urn:a:b", "type": "T", **expiry}, CORE)
     assert entity.expires_at == datetime(2030, 1, 1, tzinfo=UTC)
     assert read_attribute("a", {"value": 1, **expiry}, CORE) == [{"type": "Property", "value": 1, **expiry}]
-    with pytest.raises(NotSupported):
-        read_attribute("a", {"value": 1, "b": {"value": 2, **expiry}}, CORE)
+    [instance] = read_attribute("a", {"value": 1, "b": {"value": 2, **expiry}}, CORE)
+    assert instance[f"{DEFAULT}b"][0]["expiresAt"] == expiry["expiresAt"]
     with pytest.raises(BadRequestData):
         read_attribute("a", {"value": 1, "expiresAt": "tomorrow"}, CORE)
 
