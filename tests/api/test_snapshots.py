@@ -10,6 +10,10 @@ from typing import Any
 import httpx
 import pytest
 from api_receivers import deliver
+from machinami.linkage import snapshots
+from machinami.model import DEFAULT_TENANT
+from machinami.ngsild.context import CORE
+from machinami.ngsild.documents import read_entity
 from machinami.store.queries_snapshot import delete_expired_snapshots
 from sqlalchemy import Engine, text
 
@@ -300,3 +304,12 @@ def test_a_snapshot_holds_what_sources_have(cities: list[httpx.Client]) -> None:
     _make(here, snapshotQueries=[ROOMS])
     there.delete("/entities/urn:r:2")
     assert [each["id"] for each in here.get("/entities", headers=ON).json()] == ["urn:r:1", "urn:r:2"]
+
+
+def test_a_source_that_says_no_times(rooms: httpx.Client, engine: Engine) -> None:
+    """System times are said only where ``sysAttrs`` is understood; the snapshot has them all the same."""
+    made = _make(rooms, snapshotQueries=[ROOMS])
+    item = snapshots.retrieve(engine, DEFAULT_TENANT, SNAPSHOT)
+    snapshots.add(engine, item, [read_entity({"id": "urn:r:9", "type": "Room", "level": 9}, CORE)])
+    found = rooms.get("/entities/urn:r:9?options=sysAttrs", headers=ON).json()
+    assert (found["createdAt"], found["modifiedAt"]) == (made["createdAt"], made["createdAt"])

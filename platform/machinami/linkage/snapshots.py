@@ -146,9 +146,19 @@ def delete(engine: Engine, tenant: str, identifier: str) -> None:
 
 
 def add(engine: Engine, item: StoredSnapshot, entities: Sequence[Entity]) -> None:
-    """Put entities into a snapshot; attributes come to those that are there already."""
+    """Put entities into a snapshot; attributes come to those that are there already.
+
+    A context source may keep silent on when it made them: then they are as old as the snapshot.
+    """
     with transaction(engine) as connection:
-        add_entities(connection, [(item.home, entity) for entity in entities])
+        add_entities(connection, [(item.home, _dated(entity, item.created_at)) for entity in entities])
+
+
+def _dated(entity: Entity, moment: datetime) -> Entity:
+    created_at = entity.created_at or moment
+    return msgspec.structs.replace(
+        entity, created_at=created_at, modified_at=entity.modified_at or created_at
+    )
 
 
 def add_evolutions(

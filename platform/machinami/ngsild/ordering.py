@@ -23,7 +23,7 @@ _DIRECTIONS = {
     "dist-desc": (True, True),
 }
 _PATH = re.compile(r"(?P<names>[^\[\]]+)(?:\[(?P<members>[^\[\]]+)\])?")
-_COLLATION = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+_COLLATION = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*", re.ASCII)  # with -u-co-phonebk (RFC 6067)
 
 
 class OrderTerm(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def parse_order(
         BadRequestData: it breaks the grammar, or a distance has no origin.
     """
     if collation is not None and not _COLLATION.fullmatch(collation):
-        raise _wrong("collation", collation, "not a collation", "Write a language tag such as ja or de-AT")
+        raise _wrong("collation", collation, "not a collation", "Write a tag such as ja or de-u-co-phonebk")
     origin = None
     if order_from is not None:
         found = {"type": geometry or "Point", "coordinates": read_coordinates(order_from)}
