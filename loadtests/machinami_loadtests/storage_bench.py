@@ -11,18 +11,25 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import msgspec
+from machinami.linkage.histories import aggregate_temporal
+from machinami.model import DEFAULT_TENANT
+from machinami.ngsild.aggregation import parse_aggregation
 from machinami.store.engine import open_engine
 from machinami.store.maintenance import maintain
 from machinami.store.migrate import migrate
 from machinami.store.partitions import Partitions, month_of
 from machinami.store.policies import Policies, set_policies
+from machinami.store.queries_window import Span
 from machinami.store.rollups import LEVELS, ORIGIN, aggregate
 from machinami.store.storage import Report, read_storage
+from machinami.store.tenants import tenant_number
 from sqlalchemy import Engine, make_url, text
 
 Say = Callable[[str], None]
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _REPEATS = 15
+_MANY = 1_000_000
+"""Values that one request of the API aggregates here, where there are so many."""
 
 _FILL = text(
     # A slow wave with noise, to a hundredth: a level, a temperature, a count.
@@ -32,6 +39,11 @@ _FILL = text(
     " FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n,"
     "  generate_series(1, CAST(:series AS int)) s"
 )
+_NAME = text(
+    "INSERT INTO series (series, tenant, entity_id, attribute) OVERRIDING SYSTEM VALUE"
+    " SELECT s, :tenant, :entity || s, :attribute FROM generate_series(1, CAST(:series AS int)) s"
+)
+_ENTITY, _ATTRIBUTE = "urn:ngsi-ld:Gauge:", "https://uri.etsi.org/ngsi-ld/default-context/level"
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,9 +53,22 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     days: int
     step: float
 
+    @property
+    def a_series(self) -> int:
+        """Rows of one series."""
+        return self.days * int(DAY / timedelta(seconds=self.step))
+
+    @property
+    def asked_together(self) -> int:
+        """Series that one request asks for."""
+        return min(self.series, -(-_MANY // self.a_series))
+
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds (medians) for one question about one series, by where the answer comes from."""
+    """Milliseconds (medians) for one question, by where the answer comes from.
+
+    It is about one series, but for the last, which is what the API does for aggregated values of several.
+    """
 
     name: str
     rows: float
@@ -119,7 +144,7 @@ def bench_database(server_url: str) -> Generator[Engine]:
 def _fill(engine: Engine, size: Size, say: Say) -> int:
     start, step = _midnight() - size.days * DAY, timedelta(seconds=size.step)
     Partitions().make(engine, {month_of(start + n * DAY) for n in range(size.days + 1)})
-    a_day = int(DAY / step)
+    a_day = size.a_series // size.days
     for day in range(size.days):
         say(f"writing day {day + 1} of {size.days}")
         span = {"first": day * a_day, "last": (day + 1) * a_day - 1}
@@ -127,7 +152,10 @@ def _fill(engine: Engine, size: Size, say: Say) -> int:
             connection.execute(_FILL, {"start": start, "step": step, "series": size.series, **span})
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE observation"))
-    return size.days * a_day * size.series
+    with engine.begin() as connection:
+        names = {"entity": _ENTITY, "attribute": _ATTRIBUTE, "series": size.series}
+        connection.execute(_NAME, {"tenant": tenant_number(connection, DEFAULT_TENANT, create=True), **names})
+    return size.a_series * size.series
 
 
 def _maintain(engine: Engine, say: Say, what: str) -> float:
@@ -151,10 +179,26 @@ def _ask(engine: Engine, size: Size, *, from_rows: bool) -> dict[str, float]:
         f"{size.days} days by hour": (end - size.days * DAY, HOUR),
         "one day by minute": (end - DAY, LEVELS[0].width),
     }
-    return {
+    of_one = {
         name: _milliseconds(engine, size, start, end, width, from_rows=from_rows)
         for name, (start, width) in questions.items()
     }
+    many = f"{size.a_series * size.asked_together:,} values of {size.asked_together} series by day"
+    span = Span(start=end - size.days * DAY, end=end)
+    return {**of_one, many: _together(engine, size, span, from_rows=from_rows)}
+
+
+def _together(engine: Engine, size: Size, span: Span, *, from_rows: bool) -> float:
+    """Milliseconds of what the API does for ``aggregatedValues`` of many values."""
+    ids = [f"{_ENTITY}{n + 1}" for n in range(size.asked_together)]
+    # No rollup has a standard deviation.
+    wanted = parse_aggregation("stddev" if from_rows else "avg,min,max", "P1D")
+    times: list[float] = []
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        aggregate_temporal(engine, DEFAULT_TENANT, ids, [_ATTRIBUTE], span, wanted)
+        times.append(time.perf_counter() - began)
+    return median(times) * 1000
 
 
 def _milliseconds(

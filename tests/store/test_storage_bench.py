@@ -12,5 +12,6 @@ def test_the_bench_measures_and_leaves_nothing(server_url: str) -> None:
         "16 days by day",
         "16 days by hour",
         "one day by minute",
+        "1,536 values of 2 series by day",
     ]
     assert "writing day 16 of 16" in said

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from math import fsum
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,7 +12,7 @@ from machinami.model import format_time
 from machinami.ngsild.aggregation import Aggregation, Method
 from machinami.ngsild.terms import SCOPE
 from machinami.store.queries_window import Span
-from machinami.store.rollups import Bucket, aggregate
+from machinami.store.rollups import LEVELS, Bucket, aggregate
 
 _Row: TypeAlias = Mapping[str, Any]
 
@@ -53,28 +54,45 @@ _SPAN = (
 )
 _THERE = "(o.number IS NOT NULL OR (o.document <> '{{}}' AND NOT o.document ? 'deletedAt'))"
 
-_FIND = """
-SELECT s.series, s.entity_id, s.attribute, s.dataset_id, r.first, r.last, r.numbers,
- coalesce(r.kind, 'Property') AS kind
-FROM series s CROSS JOIN LATERAL (
- SELECT min({moment}) AS first, max({moment}) AS last, bool_and(o.document IS NULL) AS numbers,
- max(o.document->>'type') AS kind FROM observation o WHERE o.series = s.series AND {there} AND {span}) r
-WHERE s.tenant = :tenant AND s.entity_id = ANY(:ids) AND r.first IS NOT NULL AND s.attribute <> :scope
+_ROWS = "FROM observation o WHERE o.series = s.series AND {there} AND {span}"
+
+_FIND = f"""
+SELECT s.series, s.entity_id, s.attribute, s.dataset_id, oldest.moment AS first, newest.moment AS last,
+ NOT EXISTS (SELECT 1 {_ROWS} AND o.document IS NOT NULL) AS numbers, newest.kind
+FROM series s
+CROSS JOIN LATERAL (SELECT {{moment}} AS moment {_ROWS} ORDER BY 1 LIMIT 1) oldest
+CROSS JOIN LATERAL (SELECT {{moment}} AS moment, coalesce(o.document->>'type', 'Property') AS kind
+ {_ROWS} ORDER BY 1 DESC LIMIT 1) newest
+WHERE s.tenant = :tenant AND s.entity_id = ANY(:ids) AND s.attribute <> :scope
  AND (cardinality(CAST(:names AS text[])) = 0 OR s.attribute = ANY(CAST(:names AS text[])))
 ORDER BY s.entity_id, s.series"""
 
-_VALUES = """
-SELECT {bucket} AS bucket, count(*) AS "totalCount", count(DISTINCT v) AS "distinctCount",
- sum(n) AS sum, avg(n) AS avg, stddev_pop(n) AS stddev, sum(n * n) AS sumsq,
- coalesce(to_jsonb(min(n)), to_jsonb(min(t))) AS min, coalesce(to_jsonb(max(n)), to_jsonb(max(t))) AS max
-FROM (SELECT moment, v, CASE jsonb_typeof(v) WHEN 'number' THEN CAST(v AS double precision)
+_METHODS: Mapping[Method, str] = {
+    Method.TOTAL_COUNT: "count(*)",
+    Method.DISTINCT_COUNT: "count(DISTINCT v)",
+    Method.SUM: "sum(n)",
+    Method.AVG: "avg(n)",
+    Method.MIN: "coalesce(to_jsonb(min(n)), to_jsonb(min(t)))",
+    Method.MAX: "coalesce(to_jsonb(max(n)), to_jsonb(max(t)))",
+    Method.STDDEV: "stddev_pop(n)",
+    Method.SUMSQ: "sum(n * n)",
+}
+"""Each method over values ``v``, which are numbers ``n`` or texts ``t`` or neither."""
+
+_VALUES = "SELECT {bucket} AS bucket, {methods} FROM ({typed}) AS typed GROUP BY 1 ORDER BY 1"
+
+_BARE = """
+SELECT {moment} AS moment, o.number AS v, o.number AS n, CAST(NULL AS text) AS t
+FROM observation o WHERE o.series = :series AND {there} AND {span}"""
+
+_TYPED = """
+SELECT moment, v, CASE jsonb_typeof(v) WHEN 'number' THEN CAST(v AS double precision)
   WHEN 'boolean' THEN CAST(CAST(v AS boolean) AS integer) WHEN 'array' THEN jsonb_array_length(v) END AS n,
   CASE jsonb_typeof(v) WHEN 'string' THEN v #>> '{{}}' END AS t
  FROM (SELECT {moment} AS moment, coalesce(to_jsonb(o.number), o.document->'value', o.document->'object',
    o.document->'valueList', o.document->'objectList', o.document->'languageMap', o.document->'vocab',
    o.document->'json') AS v
-  FROM observation o WHERE o.series = :series AND {there} AND {span}) AS given) AS typed
-GROUP BY 1 ORDER BY 1"""
+  FROM observation o WHERE o.series = :series AND {there} AND {span}) AS given"""
 
 
 def find_series(
@@ -103,6 +121,9 @@ def fetch_periods(
             Period(start=each.start, end=each.start + wanted.length, values=_of_bucket(each))
             for each in found
         ]
+    if rolled and wanted.whole:
+        days = aggregate(connection, series.series, origin, end, LEVELS[-1].width)
+        return [Period(start=origin, end=end, values=_of_bucket(_joined(days)))] if days else []
     starts = [origin, end] if wanted.whole else []
     if wanted.months:
         starts = list(wanted.starts(origin, end))
@@ -112,7 +133,9 @@ def fetch_periods(
         else "date_bin(:width, moment, :origin)"
     )
     parameters = {"series": series.series, "origin": origin, "width": wanted.length, "starts": starts}
-    query = text(_VALUES.format(bucket=bucket, **_words(span)))
+    typed = (_BARE if series.numbers else _TYPED).format(**_words(span))
+    methods = ", ".join(f'{_METHODS[method]} AS "{method}"' for method in wanted.methods)
+    query = text(_VALUES.format(bucket=bucket, methods=methods, typed=typed))
     rows = connection.execute(query, {**parameters, **_ends(span)})
     grouped: list[_Row] = [dict(row) for row in rows.mappings()]
     return list(_periods(grouped, starts, wanted))
@@ -127,6 +150,17 @@ def _periods(rows: Iterable[_Row], starts: Sequence[datetime], wanted: Aggregati
         else:
             start: datetime = row["bucket"]
             yield Period(start=start, end=start + wanted.length, values=values)
+
+
+def _joined(buckets: Sequence[Bucket]) -> Bucket:
+    """Several buckets, at least one, as one."""
+    return Bucket(
+        start=buckets[0].start,
+        count=sum(each.count for each in buckets),
+        sum=fsum(each.sum for each in buckets),
+        min=min(each.min for each in buckets),
+        max=max(each.max for each in buckets),
+    )
 
 
 def _of_bucket(bucket: Bucket) -> dict[Method, Any]:
