@@ -82,14 +82,6 @@ class Conflict(MachinamiError):
     kind = "Conflict"
 
 
-class NotSupported(MachinamiError):
-    """The standard has it, this server has it not yet: leave it out."""
-
-    title = "Not implemented"
-    status = 501
-    kind = "OperationNotSupported"
-
-
 class TooComplexQuery(MachinamiError):
     """The query would cost too much: narrow it."""
 
