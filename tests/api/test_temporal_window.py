@@ -134,6 +134,18 @@ def test_scopes_count_while_they_are_valid(scoped: httpx.Client) -> None:
     assert _scoped(scoped, "/a", attrs="name") == {BUS: {"name": ["old"]}}
 
 
+def test_aggregates_are_of_the_time_in_a_scope(scoped: httpx.Client) -> None:
+    def counted(**asked: str) -> list[list[Any]]:
+        aggregated = {"format": "aggregatedValues", "aggrMethods": "totalCount"}
+        query = {"type": "Bus", **SPAN, **aggregated, **asked}
+        [found] = scoped.get("/temporal/entities", params=query).json()
+        return [value[0] for value in found["name"]["totalCount"]]
+
+    assert counted() == counted(scopeQ="/#") == [2]
+    assert counted(scopeQ="/s") == counted(scopeQ="/a") == [1]
+    assert counted(scopeQ="/#", aggrPeriodDuration="PT30M") == [1, 1]
+
+
 def test_a_scope_that_history_has_forgotten_is_the_one_there_is(scoped: httpx.Client) -> None:
     """Of a scope set before what is kept, no row is left."""
     assert scoped.delete(f"/temporal/entities/{ROOM}/attrs/scope").status_code == 204

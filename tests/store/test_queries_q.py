@@ -1,6 +1,6 @@
 """The query language in SQL says what `matching.matches` says of an entity in memory."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,13 @@ from machinami.model import Change, Entity
 from machinami.ngsild.context import CORE
 from machinami.ngsild.q import matches, parse_q
 from machinami.ngsild.query import Absent, And, Comparison, Exists, Node, Operator, Or, Path, Range
+from machinami.store.partitions import make_partitions, month_of
 from machinami.store.queries import Selection, fetch_entities
 from machinami.store.queries_q import q_clause
+from machinami.store.queries_window import InSpan, Span
 from machinami.store.reading import reading
 from machinami.store.tables import entity as entity_table
+from machinami.store.tables import observation, series
 from sqlalchemy import Connection, Engine, insert, select
 
 A, B, SUB = (f"https://example.org/{name}" for name in ("a", "b", "sub"))
@@ -138,6 +141,43 @@ def test_sql_and_memory_agree(connection: Connection, attributes: dict[str, Any]
     assert _in_sql(connection, attributes, node) == matches(node, entity)
 
 
+def _in_history(connection: Connection, attributes: dict[str, Any], node: Node) -> bool:
+    """The same of an entity that has nothing now and had these instances."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    row = {
+        "tenant": 1,
+        "id": _ID,
+        "types": [A],
+        "attributes": {},
+        "created_at": moment,
+        "modified_at": moment,
+    }
+    own = {"tenant": 1, "entity_id": _ID}
+    with connection.begin_nested() as savepoint:
+        connection.execute(insert(entity_table).values(**row))
+        for name, instances in attributes.items():
+            for place, instance in enumerate(instances):
+                named = insert(series).values(**own, attribute=name, dataset_id=f"urn:d:{place}")
+                number = connection.execute(named.returning(series.c.series)).scalar_one()
+                there = {"series": number, "observed_at": moment, "document": instance}
+                connection.execute(insert(observation).values(**there))
+        wanted = q_clause(node, InSpan(Span(start=moment, end=moment + timedelta(seconds=1))))
+        query = select(entity_table.c.id).where(entity_table.c.id == _ID, wanted)
+        found = connection.execute(query).scalar_one_or_none()
+        savepoint.rollback()
+    return found is not None
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(attributes=_attributes, node=_nodes)
+def test_instances_of_a_span_and_memory_agree(
+    connection: Connection, attributes: dict[str, Any], node: Node
+) -> None:
+    """Clause 5.7.4.4."""
+    entity = Entity(id=_ID, types=(A,), attributes=attributes)
+    assert _in_history(connection, attributes, node) == matches(node, entity)
+
+
 _MOMENT = st.builds(
     lambda second, digits: f"2026-01-01T00:00:0{second}" + (f".{digits}" if digits else "") + "Z",
     st.integers(0, 1),
@@ -160,6 +200,8 @@ def test_moments_compare_as_moments(
 @pytest.fixture
 def connection(engine: Engine) -> Any:
     Linkage(engine).apply([Change(entity_id="urn:ngsi-ld:T:0", types=(A,))])  # the default tenant exists
+    with engine.begin() as connection:
+        make_partitions(connection, "observation", [month_of(datetime(2026, 1, 1, tzinfo=UTC))])
     with engine.connect() as connection:
         yield connection
 

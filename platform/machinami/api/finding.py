@@ -89,7 +89,7 @@ def find_aggregates(
     Raises:
         TooManyResults: too much would have to be put together.
     """
-    if call.remote is None:
+    if not wish.apart:
         ids = [each.entity.id for each in found]
         return histories.aggregate_temporal(
             call.services.engine, call.tenant, ids, wish.names, wish.span, wanted

@@ -51,7 +51,8 @@ def read_asked(call: Call, selectors: Sequence[EntitySelector] = ()) -> Asked:
             value=call.arguments["orderBy"],
             cure="Write orderBy=id or orderBy=id;desc",
         )
-    return Asked(form=form, query=query, selection=selection, wish=wish_of(call, form, query))
+    wish = wish_of(call, form, query, apart=bool(selection.scopes))
+    return Asked(form=form, query=query, selection=selection, wish=wish)
 
 
 def read_temporal_body(call: Call) -> list[EntitySelector]:
@@ -93,12 +94,18 @@ def shape(call: Call) -> str:
     return next((word for word in words if word in _FORMS), "")
 
 
-def wish_of(call: Call, form: Form, query: TemporalQuery) -> Wish:
-    """What of each evolution is wanted."""
+def wish_of(call: Call, form: Form, query: TemporalQuery, *, apart: bool = False) -> Wish:
+    """What of each evolution is wanted.
+
+    Args:
+        apart: only some of the time counts, that in a scope; so it is where sources have said something.
+    """
+    apart = apart or call.remote is not None
     return Wish(
         span=_span(query),
         timeproperty=query.timeproperty,
-        most=_most(call, query),
+        most=_most(call, query, apart=apart),
+        apart=apart,
         names=form.needed,
         datasets=frozenset("" if name == DEFAULT_INSTANCE else name for name in form.datasets or ()),
     )
@@ -116,8 +123,8 @@ def _span(query: TemporalQuery) -> Span:
     )
 
 
-def _most(call: Call, query: TemporalQuery) -> Most:
-    """Instances to be read; of aggregates none, but what sources have said is aggregated here."""
+def _most(call: Call, query: TemporalQuery, *, apart: bool) -> Most:
+    """Instances to be read; for aggregates none, if the database makes them."""
     if shape(call) != AGGREGATED:
         return Most(last_n=query.last_n, instances=call.services.settings.temporal_instances)
-    return Most(instances=0 if call.remote is None else MOST_INSTANCES)
+    return Most(instances=MOST_INSTANCES if apart else 0)

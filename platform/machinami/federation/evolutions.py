@@ -35,6 +35,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         names: expanded names of attributes; none means all.
         datasets: an entity must have instances of one of these, '' for default ones.
+        apart: aggregates are made of the instances found, as only some of the time counts.
     """
 
     span: Span
@@ -42,6 +43,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     most: Most
     names: Sequence[str] = ()
     datasets: Collection[str] = ()
+    apart: bool = False
 
 
 def retrieve(engine: Engine, tenant: str, entity_id: str, wish: Wish, remote: Remote) -> History:
