@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from machinami_loadtests.soak.faults import named
 from machinami_loadtests.soak.puback import kill_brokers
 from machinami_loadtests.soak.report import summary, write_report
 from machinami_loadtests.soak.run import Soak, run_soak
@@ -23,6 +24,9 @@ def soak(
     hold: Annotated[float, typer.Option(help="Seconds for which the database is frozen.", min=0)] = 20,
     workers: Annotated[int, typer.Option(help="Processes that read the stream side by side.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="Of moments and order of the faults.")] = 1,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="Only faults of this kind; may be given several times.")
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder of the report and of the roles' logs.", file_okay=False)
     ] = Path("reports/soak"),
@@ -30,11 +34,14 @@ def soak(
     """A real city under load and under faults; then every acknowledged message is looked for, one by one.
 
     It runs in a temporary folder, on loopback only, for about 20 minutes; 6 faults take one. As root the
-    database gets a small disk of its own, which is then filled as well. The exit code is 1 when a message is
-    lost or doubled.
+    database and its write-ahead log get small disks of their own, which are then filled as well. The
+    exit code is 1 when a message is lost or doubled.
     """
+    named(fault or ())  # refused before a city starts
     signal.signal(signal.SIGTERM, _stop)  # else it would leave its city behind
-    size = Soak(faults=faults, rate=rate, pause=pause, hold=hold, workers=workers, seed=seed)
+    size = Soak(
+        faults=faults, rate=rate, pause=pause, hold=hold, workers=workers, seed=seed, kinds=fault or ()
+    )
     with tempfile.TemporaryDirectory(prefix="machinami-soak-") as folder:
         try:
             report = run_soak(Path(folder), size, _say)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import msgspec
 import psutil
+from machinami.errors import InvalidRequest
 
 from machinami_loadtests.soak.town import PATIENCE, Town
 
@@ -19,7 +20,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         weight: how often it comes among forty.
-        needs_quota: it fills the database's disk, which must then be one of its own.
+        needs_quota: it fills a disk of the database, which must then be one of its own.
     """
 
     name: str
@@ -94,8 +95,19 @@ def _fill_disk(town: Town, seconds: float) -> None:
         town.quota.free()
 
 
+def _fill_log(town: Town, seconds: float) -> None:
+    if town.wal_quota is None:
+        raise RuntimeError("the database's log has no disk of its own")
+    try:
+        town.fill_log_disk()
+        town.wait_until_said_full()
+        time.sleep(seconds)
+    finally:
+        town.wal_quota.free()
+
+
 FAULTS = (
-    Fault(name="broker killed", what="kill -9", act=_kill("broker"), weight=7),
+    Fault(name="broker killed", what="kill -9", act=_kill("broker"), weight=5),
     Fault(name="ingest killed", what="kill -9", act=_kill("ingest"), weight=4),
     Fault(name="database killed", what="kill -9 of the postmaster", act=_kill("database"), weight=4),
     Fault(name="supervisor killed", what="kill -9, then machinami up", act=_restart_supervisor, weight=4),
@@ -115,11 +127,36 @@ FAULTS = (
         name="ingest and database killed", what="kill -9 at once", act=_kill("ingest", "database"), weight=2
     ),
     Fault(name="disk full", what="no byte left for the database", act=_fill_disk, weight=2, needs_quota=True),
+    Fault(
+        name="WAL full",
+        what="no byte left for the write-ahead log: the database panics, and cannot recover",
+        act=_fill_log,
+        weight=2,
+        needs_quota=True,
+    ),
     Fault(name="ingest frozen", what="SIGSTOP to one worker, then SIGCONT", act=_freeze_worker, weight=2),
     Fault(name="api killed", what="kill -9", act=_kill("api"), weight=1),
     Fault(name="notify killed", what="kill -9", act=_kill("notify"), weight=1),
 )
 """The first six make the short form."""
+
+
+def named(names: Sequence[str]) -> Sequence[Fault]:
+    """The faults of these names; all where none is given.
+
+    Raises:
+        InvalidRequest: there is none of such a name.
+    """
+    known = {fault.name: fault for fault in FAULTS}
+    for name in names:
+        if name not in known:
+            raise InvalidRequest(
+                f"there is no fault {name!r}",
+                field="--fault",
+                value=name,
+                cure=f"Write one of: {', '.join(known)}",
+            )
+    return [known[name] for name in names] or FAULTS
 
 
 def choose(faults: Sequence[Fault], count: int, chance: random.Random) -> list[Fault]:

@@ -44,7 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     began: datetime
-    soak: dict[str, float]
+    soak: dict[str, float | Sequence[str]]
     seconds: float
     caught_up_after: float
     events: Sequence[Event]
@@ -86,6 +86,10 @@ def summary(report: Report) -> str:
     )
 
 
+def _shown(option: float | Sequence[str]) -> str:
+    return f"{option:g}" if isinstance(option, int | float) else " and ".join(option) or "all"
+
+
 def _head(report: Report) -> Iterator[str]:
     sender, soak = report.sender, report.soak
     yield f"**{summary(report)}.**"
@@ -94,7 +98,7 @@ def _head(report: Report) -> Iterator[str]:
         ("figure", "value"),
         [
             ("began", report.began.isoformat(timespec="seconds")),
-            ("options", ", ".join(f"{name} {value:g}" for name, value in soak.items())),
+            ("options", ", ".join(f"{name} {_shown(value)}" for name, value in soak.items())),
             ("messages sent", f"{sender.sent:,} in {report.seconds:,.0f} s"),
             ("messages/s, faults included", f"{sender.sent / report.seconds:,.0f}"),
             ("acknowledged", f"{sender.acknowledged:,}"),

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,13 +19,14 @@ from sqlalchemy import text
 
 from machinami_loadtests.load.machine import fingerprint
 from machinami_loadtests.meters import Plan
-from machinami_loadtests.soak.faults import FAULTS, Fault, choose
+from machinami_loadtests.soak.faults import Fault, choose, named
 from machinami_loadtests.soak.report import Event, Report
 from machinami_loadtests.soak.sender import Sender
 from machinami_loadtests.soak.town import Town, wait_for
 from machinami_loadtests.verify import history_keys, verify
 
 _DISK = 6 * 2**30  # bytes of the database's own disk, where it has one
+_LOG_DISK = 4 * 2**30  # of its write-ahead log, which takes up to twice max_wal_size under load
 _SURGE = 0.5  # seconds of full load before a fault; it lasts beyond it
 _LONGEST = 7_200  # seconds for which there are messages
 _DEVICES = 1_000
@@ -39,9 +40,10 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         rate: messages/s; around each fault as many as are acknowledged.
         pause: seconds between the end of one fault and the next, at most; the moment is drawn.
-        hold: seconds for which the database is frozen; its disk is full for a quarter of that.
+        hold: seconds for which the database is frozen; its disks are full for a quarter of that.
         workers: processes that read the stream side by side.
         seed: of what is drawn; the same one gives the same faults in the same order.
+        kinds: names of faults; none: all.
     """
 
     faults: int = 40
@@ -50,6 +52,7 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
     hold: float = 20.0
     workers: int = 1
     seed: int = 1
+    kinds: Sequence[str] = ()
 
 
 def run_soak(folder: Path, soak: Soak, say: Say) -> Report:
@@ -102,16 +105,17 @@ class _Run:
     def _prepare(self) -> list[Fault]:
         """The city runs; which faults it will suffer."""
         town, soak = self._town, self._soak
-        faults = choose(FAULTS, soak.faults, self._chance)
+        kinds = named(soak.kinds)
+        faults = choose(kinds, soak.faults, self._chance)
         town.start()
         town.wait_until_running()
         if any(fault.needs_quota for fault in faults):
             town.stop()
             try:
-                town.limit_disk(_DISK)
+                town.limit_disks(_DISK, _LOG_DISK)
             except SetupError as error:
-                self._left_out = [f"{fault.name}: {error}" for fault in FAULTS if fault.needs_quota]
-                possible = [fault for fault in FAULTS if not fault.needs_quota]
+                self._left_out = [f"{fault.name}: {error}" for fault in kinds if fault.needs_quota]
+                possible = [fault for fault in kinds if not fault.needs_quota]
                 faults = choose(possible, soak.faults, self._chance)
             town.start()
             town.wait_until_running()

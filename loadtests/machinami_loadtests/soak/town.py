@@ -1,19 +1,23 @@
 """The city under test: `machinami up` as a process, its roles found, killed and waited for from outside."""
 
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import psutil
-from machinami.errors import MachinamiError, Unavailable
+import psycopg
+from machinami.errors import MachinamiError, SetupError, Unavailable
 from machinami.local.city import worker_roles
 from machinami.local.ports import LOOPBACK, free_port
-from machinami.local.state import CityStatus, State, process_of
+from machinami.local.process import last_lines, log_size
+from machinami.local.state import CityStatus, State, process_of, read_state
 from machinami.settings import read_city
 from machinami.store.engine import open_engine, transaction
 from sqlalchemy import Engine, text
@@ -25,6 +29,7 @@ PATIENCE = 180.0
 """Seconds in which a city must have come back, whatever befell it."""
 
 _LOOK_EVERY = 0.05
+_DIED = re.compile(r"PANIC: .*pg_wal.*No space left on device").search
 _STOP_SECONDS = 20.0
 _OTHERS = "FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
 
@@ -43,6 +48,7 @@ class Town:
         self.data_dir = folder / "city"
         self.mqtt = (LOOPBACK, free_port())
         self.quota: Quota | None = None
+        self.wal_quota: Quota | None = None
         self._output = folder / "up.out"
         self._process: subprocess.Popen[bytes] | None = None
         self._engine: tuple[str, Engine] | None = None
@@ -71,13 +77,14 @@ class Town:
             self._process.send_signal(number)
             self._process.wait(_STOP_SECONDS)
 
-    def limit_disk(self, size: int) -> None:
-        """Give the database a disk of so many bytes; the city must be stopped.
+    def limit_disks(self, size: int, wal_size: int) -> None:
+        """Give the database a disk of so many bytes, and its log another; the city must be stopped.
 
         Raises:
             SetupError: nothing can be mounted here.
         """
         self.quota = Quota(self.data_dir / "database", size)
+        self.wal_quota = Quota(self.data_dir / "database/pg_wal", wal_size)
 
     def wait_until_running(self) -> None:
         """Until all roles run."""
@@ -119,6 +126,39 @@ class Town:
         with transaction(self.engine()) as connection:
             connection.execute(text(f"SELECT pg_terminate_backend(pid) {_OTHERS}"))
 
+    def fill_log_disk(self) -> None:
+        """Leave no byte for the write-ahead log; returns when the database has died of it.
+
+        Raises:
+            SetupError: the log has no disk of its own.
+        """
+        if self.wal_quota is None:
+            raise SetupError("the write-ahead log has no disk of its own", cure="Call limit_disks")
+        log = self.data_dir / "logs/database.log"
+        began = log_size(log)
+        self.wal_quota.fill()
+        self._use_up_log()
+        wait_for("the log cannot grow", lambda: any(map(_DIED, last_lines(log, 1_000, since=began))) or None)
+
+    def _use_up_log(self) -> None:
+        """Begin segment after segment until the connection breaks.
+
+        Files kept for reuse, which need no room, are used up by that; a replication slot, which lives as long
+        as the connection, keeps checkpoints from adding any.
+        """
+        url = read_city(self.data_dir).database
+        with (
+            suppress(psycopg.OperationalError),
+            psycopg.connect(url, user="postgres", dbname="postgres", autocommit=True) as connection,
+        ):
+            connection.execute("SELECT pg_create_physical_replication_slot('soak', true, true)")
+            while True:
+                connection.execute("SELECT pg_logical_emit_message(false, 'soak', ''), pg_switch_wal()")
+
+    def wait_until_said_full(self) -> None:
+        """Until `machinami status` tells it."""
+        wait_for("status says it", lambda: any(disk.full for disk in read_state(self.data_dir).disks) or None)
+
     def engine(self) -> Engine:
         """Connections to the database as it is reached now.
 
@@ -139,8 +179,9 @@ class Town:
         """Stop it, and give the disk back."""
         self._forget_engine()
         self.stop()
-        if self.quota is not None:
-            self.quota.close()
+        for quota in (self.wal_quota, self.quota):
+            if quota is not None:
+                quota.close()
 
 
 def wait_for(what: str, look: Callable[[], _T | None]) -> _T:

@@ -108,14 +108,20 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 def _table(city: CityStatus) -> list[str]:
-    roles = [_row(role) for role in city.roles]
+    roles = [line for role in city.roles for line in (_row(role), *_trouble(role))]
+    disks = [f"{disk}\n" for disk in city.disks]
     counters = [f"{name:<24}{value:>16,.0f}" for name, value in city.counters.items()]
-    return [f"{'role':<10} {'state':<9} {'pid':>8} {'up':>9}  address", *roles, "", *counters]
+    heading = f"{'role':<10} {'state':<9} {'pid':>8} {'up':>9}  address"
+    return [*disks, heading, *roles, "", *counters]
 
 
 def _row(role: RoleStatus) -> str:
     up = f"{time.time() - role.started:,.0f} s" if role.started else ""
     return f"{role.role:<10} {role.state:<9} {role.pid or '–':>8} {up:>9}  {role.address}"
+
+
+def _trouble(role: RoleStatus) -> list[str]:
+    return [f"{'':<10} {line}" for line in role.trouble.splitlines()]
 
 
 def doctor(

@@ -14,6 +14,7 @@ from machinami.errors import MachinamiError, SetupError, Unavailable
 from machinami.local.broker import Broker
 from machinami.local.counters import CounterReader, Counters, Gauge, live_line
 from machinami.local.database import EmbeddedDatabase
+from machinami.local.disks import DiskWatch, left_for_later, same_disk, shortages
 from machinami.local.ports import LOOPBACK, claim_port
 from machinami.local.process import lock_folder
 from machinami.local.screen import Screen
@@ -88,6 +89,7 @@ class _Run:
         self._external: list[RoleStatus] = []
         self._counters: Counters = {}
         self._gauge = Gauge()
+        self._disks = DiskWatch(lambda: shortages(plan.data_dir))
 
     def forever(self) -> None:
         try:
@@ -204,12 +206,22 @@ class _Run:
             line = error.detail.splitlines()[0]
         if news := self._gauge.news(reader.percent):
             self._supervisor.screen.say(f"{'broker':<10} {news}")
+        self._look_at_disks()
         self._supervisor.screen.live(line)
         self._write_state()
 
+    def _look_at_disks(self) -> None:
+        for news in self._disks.news():
+            self._supervisor.screen.say(f"{'disk':<10} {news}")
+        stream = self._plan.data_dir / "stream"
+        if any(same_disk(Path(folder), stream) for folder in self._disks.relieved):
+            # a stream of nats-server that could not write once refuses all writes until it is opened anew
+            self._supervisor.restart("broker", "starts anew: after a full disk it stores nothing more")
+
     def _write_state(self) -> None:
         roles = self._external + [role.status() for role in self._supervisor.roles]
-        write_state(self._plan.data_dir, CityStatus(roles=roles, counters=self._counters))
+        with left_for_later():
+            write_state(self._plan.data_dir, CityStatus(roles=roles, counters=self._counters))
 
 
 def worker_roles(name: str, workers: int) -> Sequence[str]:

@@ -23,6 +23,7 @@ from psycopg import sql
 
 from machinami.errors import SetupError, Unavailable
 from machinami.local.binaries import Binaries, find_binaries, reachable, unprivileged_account
+from machinami.local.disks import shortages, write_if_changed
 from machinami.local.process import Account, Pause, Program, bound_log, last_lines, lock_folder, start, stop
 from machinami.local.sockets import SocketFolder
 
@@ -194,17 +195,23 @@ class EmbeddedDatabase:
         """Only this user, and the account the server runs as, may connect, and only from this machine."""
         names = {pwd.getpwuid(os.geteuid()).pw_name, *([self._account.name] if self._account else [])}
         map_lines = [f'city "{name}" {role}' for name in sorted(names) for role in (ROLE, _SUPERUSER)]
-        (self._folder / "pg_ident.conf").write_text("\n".join(map_lines) + "\n")
-        (self._folder / "pg_hba.conf").write_text("local all all peer map=city\n")
+        write_if_changed(self._folder / "pg_ident.conf", "\n".join(map_lines) + "\n")
+        write_if_changed(self._folder / "pg_hba.conf", "local all all peer map=city\n")
 
     def _wait(self, pause: Pause) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while not self.ready():
             if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
-                raise SetupError(
-                    "the database does not start:\n" + "\n".join(last_lines(self.log)), cure=f"See {self.log}"
-                )
+                raise self._failure()
             pause(0.02)
+
+    def _failure(self) -> SetupError:
+        """Why it does not start; a full disk is clearer than what the server's log says of it."""
+        for disk in shortages(self.data_dir):
+            if disk.full:
+                return SetupError(f"the database does not start: {disk.trouble}", cure=disk.cure)
+        lines = "\n".join(last_lines(self.log))
+        return SetupError(f"the database does not start:\n{lines}", cure=f"See {self.log}")
 
     def ready(self) -> bool:
         """Whether the server takes connections now."""

@@ -10,6 +10,7 @@ import msgspec
 import psutil
 
 from machinami.errors import Unavailable
+from machinami.local.disks import Shortage, shortages
 from machinami.local.process import lock_folder
 
 _FILE = "state.json"
@@ -36,6 +37,7 @@ class RoleStatus(msgspec.Struct, frozen=True, kw_only=True):
         started: seconds since the epoch, by which a pid that was given anew is told.
         restarts: how often it died since the city started.
         metrics: URL of its numbers for Prometheus; empty when it serves none.
+        trouble: why it waits, in words; empty while it does not.
     """
 
     role: str
@@ -45,13 +47,19 @@ class RoleStatus(msgspec.Struct, frozen=True, kw_only=True):
     started: float | None = None
     restarts: int = 0
     metrics: str = ""
+    trouble: str = ""
 
 
 class CityStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """All roles and the counters, see `machinami.local.counters`."""
+    """All roles and the counters, see `machinami.local.counters`.
+
+    Attributes:
+        disks: those that lack room at the moment of reading.
+    """
 
     roles: list[RoleStatus]
     counters: dict[str, int | float]
+    disks: list[Shortage] = []
 
 
 def write_state(data_dir: Path, status: CityStatus) -> None:
@@ -96,7 +104,8 @@ def read_state(data_dir: Path) -> CityStatus:
             cure="Start one: machinami up",
         )
     status = msgspec.json.decode((data_dir / _FILE).read_bytes(), type=CityStatus)
-    return msgspec.structs.replace(status, roles=[_verified(role) for role in status.roles])
+    roles = [_verified(role) for role in status.roles]
+    return msgspec.structs.replace(status, roles=roles, disks=shortages(data_dir))
 
 
 def is_running(data_dir: Path) -> bool:

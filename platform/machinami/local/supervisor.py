@@ -12,6 +12,7 @@ from typing import Protocol
 import psutil
 
 from machinami.errors import MachinamiError
+from machinami.local.disks import left_for_later
 from machinami.local.process import Pause, bound_log, last_lines, log_size
 from machinami.local.screen import Screen
 from machinami.local.state import RoleStatus, State
@@ -64,6 +65,7 @@ class Role:
         self.restarts = 0
         self._backoff = _FIRST_BACKOFF
         self._shown: Sequence[str] = ()
+        self._trouble = ""
         self._started = 0.0
         self._log_began = 0
         self._due = 0.0
@@ -97,12 +99,13 @@ class Role:
             started=_creation_time(pid),
             restarts=self.restarts,
             metrics=self.service.metrics,
+            trouble=self._trouble if self.state is State.WAITING else "",
         )
 
     def _died(self, screen: Screen) -> None:
         ran = time.monotonic() - self._started
         self._backoff = _FIRST_BACKOFF if ran >= _STEADY_SECONDS else self._backoff
-        how = _ending(self.service.process.returncode) if self.service.process else "could not start"
+        how = _ending(self.service.process.returncode) if self.service.process else "stopped"
         self._wait(screen, how, last_lines(self.service.log, since=self._log_began))
 
     def _start_again(self, screen: Screen, pause: Pause) -> None:
@@ -111,7 +114,7 @@ class Role:
         self.restarts += 1
         try:
             self.start(pause)
-        except MachinamiError as error:
+        except (MachinamiError, OSError) as error:  # OSError: a full disk, above all
             self._wait(screen, "could not start", str(error).splitlines())
 
     def _wait(self, screen: Screen, how: str, lines: Sequence[str]) -> None:
@@ -119,6 +122,7 @@ class Role:
         self._due = time.monotonic() + self._backoff
         news = lines if lines != self._shown else ()  # the same end again is not worth reading twice
         self._shown = lines
+        self._trouble = "\n".join([how, *lines])
         quoted = [f"  {self.service.name} | {line}" for line in news]
         screen.say(
             "\n".join([*quoted, f"{self.service.name:<10} {how}; starts again in {self._backoff:g} s"])
@@ -146,10 +150,18 @@ class Supervisor:
         for role in self.roles:
             role.look(self.screen, self.pause)
 
+    def restart(self, name: str, why: str) -> None:
+        """Stop a role, which starts again as if it had died."""
+        for role in self.roles:
+            if role.service.name == name:
+                self.screen.say(f"{name:<10} {why}")
+                role.service.stop()
+
     def bound_logs(self) -> None:
         """Keep the logs of long runs bounded."""
         for role in self.roles:
-            bound_log(role.service.log)
+            with left_for_later():
+                bound_log(role.service.log)
 
     def pause(self, seconds: float) -> None:
         """Wait.

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from machinami.errors import InvalidRequest
 from machinami_loadtests.load.machine import Machine
-from machinami_loadtests.soak.faults import FAULTS, choose
+from machinami_loadtests.soak.faults import FAULTS, choose, named
 from machinami_loadtests.soak.report import Event, Report, markdown, summary
 from machinami_loadtests.soak.sender import Tally
 from machinami_loadtests.verify import Verdict
@@ -32,7 +33,7 @@ EVENT = Event(
 )
 GOOD = Report(
     began=datetime(2026, 1, 1, tzinfo=UTC),
-    soak={"faults": 1, "rate": 10},
+    soak={"faults": 1, "rate": 10, "kinds": ("WAL full", "disk full")},
     seconds=1.0,
     caught_up_after=0.5,
     events=[EVENT],
@@ -56,6 +57,16 @@ def test_any_number_can_be_had_and_the_first_kinds_come_first(count: int, seed: 
     assert len(chosen) == count
     assert {fault.name for fault in FAULTS[:count]} <= {fault.name for fault in chosen}
     assert chosen == choose(FAULTS, count, random.Random(seed))
+
+
+def test_faults_can_be_chosen_by_name():
+    assert [fault.name for fault in named(["WAL full", "disk full"])] == ["WAL full", "disk full"]
+    assert named([]) == FAULTS
+
+
+def test_an_unknown_fault_is_refused_with_the_known_ones():
+    with pytest.raises(InvalidRequest, match=r"there is no fault 'fire'.*broker killed.*WAL full"):
+        named(["fire"])
 
 
 def test_a_report_in_which_all_is_there_once_balances():
@@ -83,3 +94,4 @@ def test_the_page_tells_faults_and_what_was_left_out():
     page = markdown(GOOD)
     assert "| 1 | 1.0 | broker killed | 5 | 3 | 0.0 | 2.0 |" in page
     assert "| left out | disk full: no right to mount |" in page
+    assert "| options | faults 1, rate 10, kinds WAL full and disk full |" in page

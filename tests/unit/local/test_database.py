@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from machinami.errors import Unavailable
+from machinami.errors import SetupError, Unavailable
 from machinami.local.database import EmbeddedDatabase
+from machinami.local.disks import Shortage
 
 
 def _query(url: str, statement: str) -> object:
@@ -139,3 +140,15 @@ def test_an_unready_server_is_waited_for_with_the_callers_pause(tmp_path: Path):
         database.start(give_up)
     database.stop()
     assert database.process is None
+
+
+def test_a_start_that_fails_on_a_full_disk_says_which_and_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    full = Shortage(folder=f"{tmp_path}/database/pg_wal", free=0, size=2**30, full=True)
+    monkeypatch.setattr("machinami.local.database.shortages", {tmp_path: [full]}.__getitem__)
+    with EmbeddedDatabase(tmp_path):
+        pass
+    (tmp_path / "database/global/pg_control").write_bytes(b"")  # no server starts without
+    with pytest.raises(SetupError, match=r"pg_wal is full: 0 of 1,024 MiB free\. Free 256 MiB there"):
+        EmbeddedDatabase(tmp_path).start()

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 from machinami.errors import Unavailable
+from machinami.local.disks import Shortage
 from machinami.local.process import lock_folder
 from machinami.local.state import (
     CityStatus,
@@ -33,7 +34,15 @@ def held(tmp_path: Path):
 
 def test_a_living_role_is_as_its_supervisor_says(held: Path):
     write_state(held, CityStatus(roles=[me()], counters={"in": 3}))
-    assert read_state(held) == CityStatus(roles=[me()], counters={"in": 3})
+    told = read_state(held)
+    assert (told.roles, told.counters) == ([me()], {"in": 3})
+
+
+def test_disks_without_room_are_those_of_the_moment(held: Path, monkeypatch: pytest.MonkeyPatch):
+    full = Shortage(folder=str(held), free=0, size=1, full=True)
+    monkeypatch.setattr("machinami.local.state.shortages", {held: [full]}.__getitem__)
+    write_state(held, CityStatus(roles=[], counters={}))
+    assert read_state(held).disks == [full]
 
 
 def test_a_pid_given_to_somebody_else_is_not_the_role(held: Path):

@@ -1,5 +1,6 @@
 """Roles that die are said and started again; all stop in order."""
 
+import errno
 import io
 import os
 import signal
@@ -26,12 +27,13 @@ class Shell:
         self.metrics = f"http://{name}/metrics"
         self.process = None
         self.fail = False
+        self.failure: Exception = SetupError("no shell today", cure="Come tomorrow")
         self._script = script
         self._stopped = stopped
 
     def start(self, _pause: Pause) -> None:
         if self.fail:
-            raise SetupError("no shell today", cure="Come tomorrow")
+            raise self.failure
         self.process = start(Program(command=["sh", "-c", self._script], log=self.log))
 
     def ready(self) -> bool:
@@ -41,6 +43,7 @@ class Shell:
         self._stopped.append(self.name)
         if self.process is not None:
             stop(self.process, signals=())
+            self.process = None
 
 
 class Stage:
@@ -104,6 +107,34 @@ def test_a_role_that_cannot_start_again_waits_longer_each_time(stage: Stage):
     service.fail = True
     said = stage.look_until("starts again in 0.04 s")
     assert "  database | no shell today. Come tomorrow" in said
+
+
+def test_a_full_disk_under_a_start_is_waited_out_and_status_tells_why(stage: Stage):
+    service = stage.add("broker", "exit 1")
+    service.fail, service.failure = True, OSError(errno.ENOSPC, "No space left on device", "nats.conf")
+    stage.look_until("could not start; starts again in 0.02 s")
+    status = stage.supervisor.roles[0].status()
+    assert status.state is State.WAITING
+    assert status.trouble == "could not start\n[Errno 28] No space left on device: 'nats.conf'"
+
+
+def test_a_role_that_starts_again_has_no_trouble(stage: Stage):
+    service = stage.add("notify")
+    assert service.process is not None
+    service.process.kill()
+    stage.look_until("was killed")
+    assert stage.supervisor.roles[0].status().trouble == "was killed by SIGKILL"
+    stage.look_until("s\nnotify     shell://notify\n")
+    assert stage.supervisor.roles[0].status().trouble == ""
+
+
+def test_a_role_can_be_started_anew_for_a_reason(stage: Stage):
+    for name in ("broker", "api"):
+        stage.add(name)
+    stage.supervisor.restart("broker", "starts anew: it was asked to")
+    assert stage.stopped == ["broker"]
+    assert "broker     starts anew: it was asked to\n" in stage.out.getvalue()
+    stage.look_until("broker     stopped; starts again in 0.01 s\nbroker     shell://broker\n")
 
 
 def test_roles_stop_in_the_opposite_order_of_their_start(tmp_path: Path):
