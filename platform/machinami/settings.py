@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=default_data_dir)
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
     api_workers: int = Field(default=1, ge=1, le=64)
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535)
@@ -160,6 +161,15 @@ def stream_address(settings: Settings) -> tuple[str, str]:
         return settings.nats_address, settings.nats_password
     city = read_city(settings.data_dir)
     return city.nats, city.nats_password
+
+
+def api_address(settings: Settings) -> str:
+    """Base URL of the API for others: as set, else of the city on the data folder, else as served."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    if (settings.data_dir / CITY_FILE).exists():
+        return read_city(settings.data_dir).api
+    return f"http://{settings.api_host}:{settings.api_port}"
 
 
 def pseudonym_secret(data_dir: Path) -> bytes:

@@ -60,11 +60,11 @@ def client(server: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def cities(more_databases: Callable[[], str]) -> Iterator[list[httpx.Client]]:
-    """Clients of three brokers of neighbouring cities, each with a database of its own."""
+def brokers(more_databases: Callable[[], str]) -> Iterator[list[tuple[httpx.Client, Engine]]]:
+    """Three brokers of neighbouring cities: a client of each, and the database that is its own."""
     settings = Settings(context_fetch=False, source_private=True, source_timeout=2)
     with ExitStack() as stack:
-        clients: list[httpx.Client] = []
+        found: list[tuple[httpx.Client, Engine]] = []
         for _ in range(3):
             engine = open_engine(more_databases(), pool_size=POOL_SIZE)
             stack.callback(engine.dispose)
@@ -73,5 +73,12 @@ def cities(more_databases: Callable[[], str]) -> Iterator[list[httpx.Client]]:
                     "UPDATE source_identity SET alias = 'machinami-' || gen_random_uuid()"
                 )
             url = stack.enter_context(served(create_app(settings, engine)))
-            clients.append(stack.enter_context(httpx.Client(base_url=f"{url}/ngsi-ld/v1", timeout=20)))
-        yield clients
+            client = stack.enter_context(httpx.Client(base_url=f"{url}/ngsi-ld/v1", timeout=20))
+            found.append((client, engine))
+        yield found
+
+
+@pytest.fixture
+def cities(brokers: list[tuple[httpx.Client, Engine]]) -> list[httpx.Client]:
+    """Clients of three brokers of neighbouring cities."""
+    return [client for client, _ in brokers]

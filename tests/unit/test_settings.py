@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 from machinami.errors import Unavailable
-from machinami.settings import City, Settings, database_address, pseudonym_secret, stream_address, write_city
+from machinami.settings import (
+    City,
+    Settings,
+    api_address,
+    database_address,
+    pseudonym_secret,
+    stream_address,
+    write_city,
+)
 
 CITY = City(
     api="http://127.0.0.1:1",
@@ -44,6 +52,13 @@ def test_a_running_citys_broker_comes_before_a_named_one_but_a_named_database_is
     settings = Settings(data_dir=tmp_path, **EXTERNAL)
     assert stream_address(settings) == ("127.0.0.1:3", "city's")
     assert database_address(settings) == "postgresql://db/given"
+
+
+def test_others_reach_the_api_where_it_is_said_else_where_it_runs(tmp_path: Path):
+    assert api_address(Settings(data_dir=tmp_path, api_port=5)) == "http://127.0.0.1:5"
+    write_city(tmp_path, CITY)
+    assert api_address(Settings(data_dir=tmp_path)) == CITY.api
+    assert api_address(Settings(data_dir=tmp_path, public_url="https://city/")) == "https://city"
 
 
 @pytest.mark.parametrize("address", [stream_address, database_address])

@@ -31,7 +31,9 @@ from machinami.api.distributed_writes import plan_purge, plan_write
 from machinami.api.negotiation import JSON_LD
 from machinami.api.problems import problem_response
 from machinami.api.shapes import as_array, as_object
+from machinami.api.source_parts import plan_parts
 from machinami.errors import LoopDetected, MachinamiError
+from machinami.federation.copying import INBOUND
 from machinami.federation.exchange import Origin, read_via
 from machinami.federation.received import Asked, Remote
 from machinami.ngsild.context import Context
@@ -54,23 +56,32 @@ async def in_thread(call: Call, function: Callable[..., Any], *arguments: Any) -
     return await to_thread.run_sync(partial(function, *arguments), limiter=call.services.limiter)
 
 
-def origin_of(call: Call) -> Origin:
-    """The request that is distributed.
+def passed(call: Call) -> tuple[str, ...]:
+    """Pseudonyms of the brokers that a request has passed.
 
     Raises:
         LoopDetected: it has been here before (clause 6.3.18).
     """
-    via, alias = read_via(", ".join(call.headers.getlist("via"))), call.services.sources.alias(call.tenant)
-    if alias in via:
+    via = read_via(", ".join(call.headers.getlist("via")))
+    if via and call.services.sources.alias(call.tenant) in via:
         raise LoopDetected(
             "the request has been here before", field="Via", value=", ".join(via), cure="Ask with local=true"
         )
+    return via
+
+
+def origin_of(call: Call) -> Origin:
+    """The request that is distributed.
+
+    Raises:
+        LoopDetected: see `passed`.
+    """
     return Origin(
         tenant=call.tenant,
         context=_context(call),
         headers=dict(call.headers.items()),
-        via=via,
-        alias=alias,
+        via=passed(call),
+        alias=call.services.sources.alias(call.tenant),
         resolve=call.services.contexts.resolve,
     )
 
@@ -165,5 +176,6 @@ STRATEGIES: Mapping[tuple[str, str], Strategy] = {
     ("POST", f"{_BATCH}/update"): _writing(partial(plan_batch, "updateBatch")),
     ("POST", f"{_BATCH}/merge"): _writing(partial(plan_batch, "mergeBatch")),
     ("POST", f"{_BATCH}/delete"): _writing(partial(plan_batch, "deleteBatch")),
+    ("POST", f"{INBOUND}/{{key}}"): _reading(plan_parts),
 }
 """Method and path of each distributed endpoint."""

@@ -53,17 +53,6 @@ def read_notification(value: Any, context: Context) -> Mapping[str, Any]:
     return {"notification": stored}
 
 
-def show_notification(stored: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """NotificationParams as a client reads them."""
-    shown = {**stored}
-    if "attributes" in shown:
-        shown["attributes"] = [context.compact(name) for name in shown["attributes"]]
-    for name in ("pick", "omit"):
-        if name in shown:
-            shown[name] = _show_projection(shown[name], context)
-    return shown
-
-
 def _projection(name: str) -> Reader:
     def read(value: Any, context: Context) -> Mapping[str, Any]:
         if not is_texts(value):
@@ -74,14 +63,6 @@ def _projection(name: str) -> Reader:
         return {name: members}
 
     return read
-
-
-def _show_projection(members: Projection, context: Context) -> list[str]:
-    shown: list[str] = []
-    for iri, inner in members.items():
-        name = iri if iri in ENTITY_MEMBERS else context.compact(iri)
-        shown.append(f"{name}{{{','.join(_show_projection(inner, context))}}}" if inner else name)
-    return shown
 
 
 def _uri(value: Any, _: Context) -> Mapping[str, Any]:

@@ -10,10 +10,12 @@ from starlette.responses import Response
 
 from machinami.api.answers import created, link_to, no_content, page_headers, read_page, respond
 from machinami.api.call import Call
+from machinami.api.distribution import passed
 from machinami.api.forms import read_options
 from machinami.api.negotiation import preference_applied, preferred_version
-from machinami.api.subscription_documents import checked, read_members, read_subscription, show_subscription
+from machinami.api.subscription_documents import checked, read_members, read_subscription
 from machinami.linkage import subscribing
+from machinami.linkage.showing import show_subscription
 from machinami.linkage.subscribing import Hook, StoredSubscription, Watched
 from machinami.ngsild.context import Source
 from machinami.ngsild.terms import NGSI_NULL, check_uri
@@ -36,6 +38,8 @@ class Kind:
         """Keep a new one."""
         document = call.document()
         stored = read_subscription(document, call.context, self._kind)
+        if via := passed(call):  # it is a copy: those whose it is need none of it
+            stored["via"] = list(via)
         if not isinstance(_source(call), str):  # notifications link to it, so it is served (5.13.1)
             stored.setdefault("jsonldContext", link_to(call, call.context))
         given = document.get("id")

@@ -7,7 +7,6 @@ source registrations are of the same data type (clause 5.11.2).
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from machinami.api.members import (
@@ -25,14 +24,13 @@ from machinami.api.members import (
     wrong,
 )
 from machinami.api.negotiation import GEO_JSON, JSON, JSON_LD
-from machinami.api.notification_parameters import read_notification, show_notification
+from machinami.api.notification_parameters import read_notification
 from machinami.api.selections import read_geo_document, read_selectors
 from machinami.api.shapes import as_object, is_texts
 from machinami.errors import BadRequestData
-from machinami.linkage.rules import DEFAULT_TRIGGERS, TRIGGERS
-from machinami.linkage.subscribing import StoredSubscription, Watched
-from machinami.linkage.types import format_types, parse_scopes
-from machinami.model import format_time
+from machinami.linkage.rules import TRIGGERS
+from machinami.linkage.subscribing import Watched
+from machinami.linkage.types import parse_scopes
 from machinami.ngsild.conformance import parse_version
 from machinami.ngsild.context import Context
 from machinami.ngsild.geo import parse_geo
@@ -40,7 +38,6 @@ from machinami.ngsild.languages import parse_languages
 from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.q import parse_q
 from machinami.ngsild.temporal import parse_temporal
-from machinami.ngsild.times import parse_time
 
 _NAME = re.compile(r"[^\W\d_]\w*(?::[^\W\d_]\w*)?")
 _TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty")
@@ -88,43 +85,6 @@ def checked(stored: dict[str, Any], kind: Watched = Watched.ENTITIES) -> dict[st
     if not (is_local or needed & stored.keys()):
         raise wrong("entities", None, "is missing, and watchedAttributes too", "Give one of the two")
     return stored
-
-
-def show_subscription(
-    stored: StoredSubscription, context: Context, *, sys_attrs: bool = False
-) -> dict[str, Any]:
-    """A Subscription as a client reads it."""
-    document = {**stored.document}
-    shown: dict[str, Any] = {"id": stored.id, "type": "Subscription"}
-    for name in ("terms", "csfTerms"):
-        document.pop(name, None)
-    if "entities" in document:
-        document["entities"] = [_show_selector(item, context) for item in document["entities"]]
-    if "watchedAttributes" in document:
-        document["watchedAttributes"] = [context.compact(name) for name in document["watchedAttributes"]]
-    if "geoQ" in document:
-        geoproperty = context.compact(document["geoQ"]["geoproperty"])
-        document["geoQ"] = {**document["geoQ"], "geoproperty": geoproperty}
-    notification = {**show_notification(document["notification"], context), **stored.status}
-    if stored.kind is Watched.ENTITIES:
-        document.setdefault("notificationTrigger", sorted(DEFAULT_TRIGGERS))
-    shown |= {**document, "notification": notification, "status": _status(document)}
-    if sys_attrs:
-        shown |= {"createdAt": format_time(stored.created_at), "modifiedAt": format_time(stored.modified_at)}
-    return shown
-
-
-def _status(document: Mapping[str, Any]) -> str:
-    if "expiresAt" in document and parse_time(document["expiresAt"]) <= datetime.now(UTC):
-        return "expired"
-    return "active" if document.get("isActive", True) else "paused"
-
-
-def _show_selector(item: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    shown: dict[str, Any] = {"type": format_types(item["types"], context.compact)}
-    if item["ids"]:
-        shown["id"] = item["ids"][0] if len(item["ids"]) == 1 else item["ids"]
-    return {**shown, "idPattern": item["id_pattern"]} if item["id_pattern"] else shown
 
 
 def _entities(value: Any, context: Context) -> Mapping[str, Any]:

@@ -141,7 +141,7 @@ def _entities(reply: Reply, resolve: Resolve, *, of_history: bool) -> Iterator[E
         if of_history:
             plain = _with_past_scopes(plain)
         entity = (read_temporal if of_history else read_entity)(plain, context)
-        yield _with_times(entity, plain, context)
+        yield with_times(entity, plain, context)
 
 
 def _with_past_scopes(document: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _with_past_scopes(document: dict[str, Any]) -> dict[str, Any]:
     return document if plain else {name: value for name, value in document.items() if name != "scope"}
 
 
-def _with_times(entity: Entity, document: Mapping[str, Any], context: Context) -> Entity:
+def with_times(entity: Entity, document: Mapping[str, Any], context: Context) -> Entity:
     """The entity with the times that its source keeps, by which the newest is told."""
     attributes = {**entity.attributes}
     for name, value in document.items():

@@ -1,13 +1,13 @@
 """Notifications on their way out: which are due, what became of each. The notifier's view of the store."""
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
+from machinami.linkage.leading import Lead, check_leading, leading
 from machinami.linkage.notified import entity_of_document
 from machinami.linkage.read import load_entities
 from machinami.model import Entity, format_time
@@ -32,9 +32,6 @@ __all__ = [
     "Watched",
     "entity_of_document",
 ]
-
-Lead: TypeAlias = Connection
-"""The connection that holds the right to deliver."""
 
 _LEADER = 0x6D616368  # key of the advisory lock: only one notifier delivers, so that order holds
 
@@ -62,21 +59,13 @@ class Outbox:
         """The database that it is in."""
         return self._engine
 
-    @contextmanager
-    def leading(self) -> Generator[Lead | None]:
-        """A connection that holds the right to deliver; None while another notifier has it.
-
-        The right ends with the connection, so a killed notifier gives it up.
-        """
-        with reading(self._engine) as connection:
-            try:
-                yield connection if queries.try_lead(connection, _LEADER) else None
-            finally:
-                connection.invalidate()  # close it: back in the pool it would still have the right
+    def leading(self) -> AbstractContextManager[Lead | None]:
+        """The right to deliver; see `machinami.linkage.leading`."""
+        return leading(self._engine, _LEADER)
 
     def check_leading(self, connection: Lead) -> None:
         """Raise Unavailable if the right to deliver is gone with its connection."""
-        connection.exec_driver_sql("SELECT 1")
+        check_leading(connection)
 
     def due(self) -> list[Due]:
         """Subscriptions whose oldest notification is due."""

@@ -5,13 +5,15 @@ import signal
 
 import httpx
 
+from machinami.federation.copying import Copying
 from machinami.federation.registering import expired_removed
+from machinami.federation.sources import Sources
 from machinami.linkage.contexts import Contexts
 from machinami.linkage.expiry import swept
 from machinami.linkage.outbox import Outbox
 from machinami.metrics import serving
 from machinami.notify.delivery import Notifier
-from machinami.settings import Settings, database_address
+from machinami.settings import Settings, api_address, database_address
 from machinami.store.engine import Engine, open_engine
 from machinami.store.maintenance import maintained
 
@@ -44,22 +46,27 @@ async def _serve(settings: Settings, engine: Engine) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-    base_url = f"http://{settings.api_host}:{settings.api_port}"
+    base_url = api_address(settings)
+    contexts, sources = Contexts(engine, settings), Sources(engine, settings)
+    copying = Copying(engine, contexts, sources, base_url=base_url, split=settings.split_entities)
     # Endpoints are often in the intranet or on this machine: a proxy would not know them.
-    async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(limits=limits, trust_env=False) as client, sources.opened():
         notifier = Notifier(
             Outbox(engine),
-            Contexts(engine, settings),
+            contexts,
             client,
             base_url=base_url,
             dead_days=settings.dead_letter_days,
         )
-        running = asyncio.create_task(notifier.run(), name="notifier")
-        waiting = asyncio.create_task(stopped.wait(), name="notifier: wait for the signal")
-        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (running, waiting):
+        tasks = (
+            asyncio.create_task(notifier.run(), name="notifier"),
+            asyncio.create_task(copying.run(), name="notifier: copies of subscriptions"),
+            asyncio.create_task(stopped.wait(), name="notifier: wait for the signal"),
+        )
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
             task.cancel()
-        results = await asyncio.gather(running, waiting, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception):
             raise result

@@ -211,6 +211,19 @@ subscription = Table(
     PrimaryKeyConstraint("tenant", "id"),
 )
 
+subscription_copy = Table(
+    "subscription_copy",
+    metadata,
+    Column("id", Text(collation="C"), primary_key=True, comment="of the copy at the source: a secret"),
+    Column("tenant", SmallInteger, ForeignKey("tenant.tenant"), nullable=False),
+    Column("subscription_id", Text(collation="C"), nullable=False, comment="may be gone: then it is removed"),
+    Column("registration_id", Text(collation="C"), nullable=False, comment="may be gone, too"),
+    Column("registration", JSONB, nullable=False, comment="how the source was spoken to last"),
+    Column("sent", JSONB(none_as_null=True), comment="what the source has taken"),
+    Column("attempts", Integer, nullable=False, server_default="0", comment="failed ones since"),
+    Column("due_at", Moment, comment="when it is to be tried again"),
+)
+
 subscription_change = Table(
     "subscription_change",
     metadata,
