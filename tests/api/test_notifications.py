@@ -70,6 +70,21 @@ def test_what_concerns_a_subscription(
     assert receivers.levels("a") == levels
 
 
+def test_a_query_may_be_about_linked_entities(
+    client: httpx.Client, engine: Engine, receivers: Receivers
+) -> None:
+    """Clause 4.9: what the Relationship leads to is looked up when the change is written."""
+    for number, area in ((1, 5), (2, 50)):
+        basin = {"id": f"urn:x:basin:{number}", "type": "Basin", "area": {"type": "Property", "value": area}}
+        client.post("/entities", json=basin)
+    subscribe(client, q="inBasin{Basin:area}>20")
+    for number in (1, 2):
+        link = {"type": "Relationship", "object": f"urn:x:basin:{number}"}
+        client.post("/entities", json=gauge(f"urn:x:gauge:{number}", level=number, inBasin=link))
+    deliver(engine, receivers)
+    assert receivers.levels("a") == [2]
+
+
 def test_a_deletion(client: httpx.Client, engine: Engine, receivers: Receivers) -> None:
     subscribe(client, notificationTrigger=["entityDeleted"])
     client.post("/entities", json=gauge())

@@ -28,7 +28,7 @@ from machinami.api.notification_parameters import read_notification
 from machinami.api.selections import read_geo_document, read_selectors
 from machinami.api.shapes import as_object, is_texts
 from machinami.errors import BadRequestData
-from machinami.linkage.rules import TRIGGERS
+from machinami.linkage.rules import MAX_LINKS, TRIGGERS
 from machinami.linkage.subscribing import Watched
 from machinami.linkage.types import parse_scopes
 from machinami.ngsild.conformance import parse_version
@@ -39,7 +39,7 @@ from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.q import parse_q
 from machinami.ngsild.temporal import parse_temporal
 
-_NAME = re.compile(r"[^\W\d_]\w*(?::[^\W\d_]\w*)?")
+_NAME = re.compile(r"(?=\b([^\W\d_]\w*(?::[^\W\d_]\w*)?))")
 _TEMPORAL = ("timerel", "timeAt", "endTimeAt", "timeproperty")
 _READ_ONLY = frozenset({"status", "createdAt", "modifiedAt", "type", "id"})
 _IGNORED = {Watched.ENTITIES: _READ_ONLY, Watched.SOURCES: _READ_ONLY | {"notificationTrigger"}}
@@ -100,7 +100,7 @@ def _entities(value: Any, context: Context) -> Mapping[str, Any]:
     }
 
 
-def _query(name: str, terms: str) -> Reader:
+def _query(name: str, terms: str, links: int = 0) -> Reader:
     """A query, and under another name what its names stand for.
 
     ``csf`` of a subscription to entities is for those who distribute it (clause 4.9): what is stored here has
@@ -110,7 +110,7 @@ def _query(name: str, terms: str) -> Reader:
     def read(value: Any, context: Context) -> Mapping[str, Any]:
         if not isinstance(value, str):
             raise wrong(name, value, "is not a text", 'Write such as "temperature>20"')
-        parse_q(value, context)
+        parse_q(value, context, depth=links)
         # Every word of it, also the ones inside texts: more than needed does no harm.
         known = {term: iri for term in _NAME.findall(value) if (iri := _known(term, context))}
         return {name: value, terms: known}
@@ -169,7 +169,7 @@ _OF_BOTH: Readers = {
     "ngsildConformance": parsed("ngsildConformance", parse_version),
     "notification": read_notification,
     "notificationTrigger": words("notificationTrigger", TRIGGERS),
-    "q": _query("q", "terms"),
+    "q": _query("q", "terms", MAX_LINKS),
     "scopeQ": parsed("scopeQ", parse_scopes),
     "splitEntities": flag("splitEntities"),
     "subscriptionName": text("subscriptionName"),

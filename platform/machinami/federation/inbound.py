@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 import msgspec
@@ -14,10 +15,12 @@ from machinami.federation.reading import retrieve
 from machinami.federation.received import Remote, with_times
 from machinami.federation.registration import Registration, compile_registration
 from machinami.linkage.notified import entity_document, wanted
+from machinami.linkage.read import load_entities
 from machinami.linkage.rules import Rule, compile_rule
 from machinami.model import Entity
 from machinami.ngsild.context import Context
 from machinami.ngsild.documents import read_fragment
+from machinami.ngsild.matching import Lookup
 from machinami.ngsild.times import is_time
 from machinami.store.engine import transaction
 from machinami.store.queries_copy import fetch_copy
@@ -106,7 +109,8 @@ def pass_on(engine: Engine, leg: Leg, told: Sequence[Told], remote: Remote | Non
     if not (stored.document.get("isActive", True) and rule.is_active(datetime.now(UTC))):
         return
     whole = [_whole(engine, leg.tenant, each, remote) if remote else each for each in told]
-    entities = [_document(each, rule) for each in whole if _is_wanted(each, rule)]
+    lookup = partial(load_entities, engine, stored.tenant)
+    entities = [_document(each, rule) for each in whole if _is_wanted(each, rule, lookup)]
     if entities:
         row = {"tenant": stored.tenant, "subscription_id": stored.id, "entities": entities}
         with transaction(engine) as connection:
@@ -151,9 +155,11 @@ def _whole(engine: Engine, tenant: str, told: Told, remote: Remote) -> Told:
     return Told(entity=retrieve(engine, tenant, told.entity.id, every))
 
 
-def _is_wanted(told: Told, rule: Rule) -> bool:
+def _is_wanted(told: Told, rule: Rule, lookup: Lookup) -> bool:
     """Whether it meets the subscription; of a deleted entity nothing is left that a filter could ask."""
-    return (msgspec.structs.replace(rule, q=None, geo=None) if told.deleted else rule).wants(told.entity)
+    return (msgspec.structs.replace(rule, q=None, geo=None) if told.deleted else rule).wants(
+        told.entity, lookup
+    )
 
 
 def _document(told: Told, rule: Rule) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 from sqlalchemy import Engine
 
 from machinami.errors import TooComplexQuery
 from machinami.linkage.notified import entity_document, wanted
-from machinami.linkage.read import Page, Selection, query_entities
+from machinami.linkage.read import Page, Selection, load_entities, query_entities
 from machinami.linkage.rule_index import Index
 from machinami.linkage.rules import Rule
 from machinami.store import queries_outbox as queries
@@ -33,7 +34,8 @@ def find_entities(engine: Engine, rule: Rule) -> Sequence[Sequence[dict[str, Any
         name = queries.tenant_name(connection, rule.tenant)
     selection = Selection(selectors=rule.selectors, q=rule.q, geo=rule.geo)
     found = query_entities(engine, name, selection, Page(limit=ENTITIES_A_PERIOD))
-    told = [wanted(entity_document(entity), rule) for entity in found.entities if rule.wants(entity)]
+    lookup = partial(load_entities, engine, rule.tenant)
+    told = [wanted(entity_document(each), rule) for each in found.entities if rule.wants(each, lookup)]
     return [told] if told else []
 
 

@@ -15,7 +15,7 @@ from machinami.linkage.types import has_scopes, parse_scopes, selects
 from machinami.model import Entity, Instance
 from machinami.ngsild.context import Context, Term
 from machinami.ngsild.geo import GeoQuery, parse_geo
-from machinami.ngsild.matching import matches
+from machinami.ngsild.matching import Lookup, matches
 from machinami.ngsild.patterns import check_pattern
 from machinami.ngsild.q import parse_q
 from machinami.ngsild.query import Node
@@ -30,6 +30,9 @@ TRIGGERS = {
     "entityUpdated": ATTRIBUTE_TRIGGERS,
 }
 """Values of notificationTrigger (clause 5.2.12), and what each stands for."""
+
+MAX_LINKS = 10
+"""Relationships that a subscription's q may follow one after the other: as many as joinLevel may have."""
 
 _STAMPS = frozenset({"createdAt", "modifiedAt"})
 
@@ -88,20 +91,24 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     show_changes: bool
     sys_attrs: bool
 
-    def concerns(self, happened: Happened, now: datetime) -> bool:
-        """Whether the change is to be notified."""
-        return self.is_active(now) and self._triggered(happened) and self.wants(happened.entity)
+    def concerns(self, happened: Happened, now: datetime, lookup: Lookup) -> bool:
+        """Whether the change is to be notified; `lookup` as in `wants`."""
+        return self.is_active(now) and self._triggered(happened) and self.wants(happened.entity, lookup)
 
     def is_active(self, now: datetime) -> bool:
         """Whether it has not expired; a paused one has no rule."""
         return self.expires_at is None or self.expires_at > now
 
-    def wants(self, entity: Entity) -> bool:
-        """Whether the entity is subscribed and meets the query, geoquery and scope query."""
+    def wants(self, entity: Entity, lookup: Lookup) -> bool:
+        """Whether the entity is subscribed and meets the query, geoquery and scope query.
+
+        Args:
+            lookup: entities of the tenant by their ids, for conditions on linked ones (clause 4.9).
+        """
         return (
             (not self.selectors or any(selects(selector, entity) for selector in self.selectors))
             and (not self.scopes or has_scopes(entity.scope, self.scopes))
-            and (self.q is None or matches(self.q, entity))
+            and (self.q is None or matches(self.q, entity, lookup))
             and (self.geo is None or _lies(self.geo, entity))
         )
 
@@ -192,7 +199,7 @@ def _q(document: dict[str, Any]) -> Node | None:
     if "q" not in document:
         return None
     names = [name.strip() for name in document.get("expandValues", "").split(",") if name.strip()]
-    return parse_q(document["q"], expanding(document["terms"]), expand_values=names)
+    return parse_q(document["q"], expanding(document["terms"]), expand_values=names, depth=MAX_LINKS)
 
 
 def _lies(geo: GeoQuery, entity: Entity) -> bool:

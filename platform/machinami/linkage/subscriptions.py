@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,6 +14,8 @@ from machinami.linkage.notified import notified
 from machinami.linkage.rule_index import Index, Rules
 from machinami.linkage.rules import Happened, Rule, Written, happened
 from machinami.model import format_time
+from machinami.ngsild.matching import Lookup
+from machinami.store.queries import fetch_by_ids
 from machinami.store.queries_outbox import insert_notifications
 from machinami.store.queries_subscription import write_status
 
@@ -60,7 +63,7 @@ def _matched(
 ) -> Sequence[dict[str, Any]]:
     """What is to be notified. A rule that costs too much is paused: it must hold up no writer."""
     try:
-        return list(_concerned(rule, changes, now))
+        return list(_concerned(rule, changes, now, partial(fetch_by_ids, connection, rule.tenant)))
     except TooComplexQuery as error:
         log.warning("subscription %s is paused until it is changed: %s", rule.subscription_id, error)
         index.pause(rule)
@@ -70,13 +73,15 @@ def _matched(
         return ()
 
 
-def _concerned(rule: Rule, changes: Sequence[Happened], now: datetime) -> Iterator[dict[str, Any]]:
+def _concerned(
+    rule: Rule, changes: Sequence[Happened], now: datetime, lookup: Lookup
+) -> Iterator[dict[str, Any]]:
     deadline, busy = time.perf_counter() + MATCH_SECONDS, time.thread_time() + MATCH_SECONDS
     for change in changes:
         # The time of this thread's own work is what counts, but it is dearer to ask for.
         if time.perf_counter() > deadline and time.thread_time() > busy:
             raise TooComplexQuery("its query takes too long", cure="Narrow it by type, or simplify q")
-        if rule.concerns(change, now):
+        if rule.concerns(change, now, lookup):
             yield notified(change, rule, now)
 
 
