@@ -1,6 +1,7 @@
 """Which sources get a copy of a subscription, and what it says (clause 5.8.1.4)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from machinami.federation.discovery import meets
@@ -29,7 +30,7 @@ _EVERYTHING = EntitySelector()
 
 
 def matching(
-    stored: StoredSubscription, rule: Rule, registrations: Iterator[Registration]
+    stored: StoredSubscription, rule: Rule, registrations: Iterable[Registration]
 ) -> Iterator[tuple[Registration, list[Information]]]:
     """Sources that are to have a copy, and what of their registration the subscription concerns.
 
@@ -40,7 +41,7 @@ def matching(
         TooComplexQuery: a pattern takes too long.
     """
     document = stored.document
-    if document.get("localOnly"):
+    if document.get("localOnly") or not rule.is_active(datetime.now(UTC)):
         return
     csf = parse_q(document["csf"], expanding(document["csfTerms"])) if "csf" in document else None
     wanted = Wanted(

@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import Connection, Engine
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from machinami.errors import MachinamiError, Unavailable
 from machinami.federation.copies import DELETE, UPDATE, difference, matching, reduced
 from machinami.federation.exchange import Dialect, Forward, Origin, Reply, path_of
-from machinami.federation.registration import Information, compile_registration
+from machinami.federation.registration import Information, Registration, compile_registration
 from machinami.federation.sources import Sources
 from machinami.linkage.contexts import Contexts
 from machinami.linkage.leading import check_leading, leading
@@ -54,6 +54,10 @@ _POLL = 0.25
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 600.0
 _REMOVALS = 10  # attempts until a copy is left to its source: they span about half an hour
 _ABSENT, _TAKEN = 404, 409
+
+
+Known: TypeAlias = dict[str, tuple[StoredRegistration, Registration]]
+"""Registrations of a tenant by id, as stored and compiled."""
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,9 +147,9 @@ class Copying:
 
     def _goals(self, connection: Connection) -> dict[Key, Goal]:
         """All copies that should be."""
-        by_tenant: dict[int, dict[str, StoredRegistration]] = {}
+        by_tenant: dict[int, Known] = {}
         for each in fetch_registrations(connection):
-            by_tenant.setdefault(each.tenant, {})[each.id] = each
+            by_tenant.setdefault(each.tenant, {})[each.id] = each, compile_registration(each)
         if not by_tenant:
             return {}
         return {
@@ -249,15 +253,15 @@ class Copying:
             queries.postpone_copy(connection, copy.id, pause)
 
 
-def _goals_of(stored: StoredSubscription, registrations: Mapping[str, StoredRegistration]) -> Iterator[Goal]:
+def _goals_of(stored: StoredSubscription, known: Known) -> Iterator[Goal]:
     try:
         rule = compile_rule(stored)
-        compiled = (compile_registration(each) for each in registrations.values())
+        compiled = [registration for _, registration in known.values()]
         for registration, information in matching(stored, rule, compiled):
             yield Goal(
                 stored=stored,
                 rule=rule,
-                registration=registrations[registration.id],
+                registration=known[registration.id][0],
                 information=information,
             )
     except MachinamiError as error:  # written by another version, or a pattern that takes too long
