@@ -37,6 +37,7 @@ class Receivers:
         self._rota = Rota(len(names), interval, site.start)
         macs = [f"{_GATEWAY_MAC + receiver:012X}" for receiver in self._assets.tolist()]
         self._macs = np.array(macs, dtype=object)
+        self._staff = [_staff(receiver) for receiver in self._assets.tolist()]
         self.group = Group(
             kind=wire.PEOPLE_FLOW,
             names=names,
@@ -62,7 +63,7 @@ class Receivers:
         near = near[(crowd.came[near] <= when) & (crowd.leaves[near] > when)]
         true = np.bincount(turn[crowd.receiver[near]], minlength=device.size)
         seen = self._hear(near, turn[crowd.receiver[near]], at)
-        listed = [self._staff(index) + heard for index, heard in zip(device.tolist(), seen, strict=True)]
+        listed = [self._staff[index] + heard for index, heard in zip(device.tolist(), seen, strict=True)]
         columns = [_objects(listed), self._macs[device]]
         return Readings(device=device, at=at, columns=columns, true=true.astype(float))
 
@@ -75,15 +76,22 @@ class Receivers:
         loud = -92 + (self._people.here.key[near] % np.uint64(44)).astype(float)
         rssi = np.rint(loud + self._random.normal(0, 3, near.size)).astype(int)
         all_heard = [
-            ("Unknown", f"{mac:012X}", level)
-            for mac, level in zip(address[order].tolist(), rssi[order].tolist(), strict=True)
+            ("Unknown", mac, level)
+            for mac, level in zip(_macs(address[order]), rssi[order].tolist(), strict=True)
         ]
         ends = np.cumsum(np.bincount(turn, minlength=at.size)).tolist()
         return [all_heard[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
-    def _staff(self, index: int) -> list[_Heard]:
-        first = _STAFF_MAC + int(self._assets[index]) * _STAFF
-        return [("iBeacon", f"{first + k:012X}", -58 - k) for k in range(_STAFF)]
+
+def _staff(receiver: int) -> list[_Heard]:
+    first = _STAFF_MAC + receiver * _STAFF
+    return [("iBeacon", f"{first + k:012X}", -58 - k) for k in range(_STAFF)]
+
+
+def _macs(addresses: NDArray[np.uint64]) -> list[str]:
+    """Twelve hexadecimal digits of each; all at once, as this is most of what a receiver's report costs."""
+    digits = addresses.astype(">u8").tobytes().hex().upper()
+    return [digits[begin : begin + 12] for begin in range(4, len(digits), 16)]
 
 
 def _objects(values: list[list[_Heard]]) -> NDArray[Any]:

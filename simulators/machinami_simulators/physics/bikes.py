@@ -3,7 +3,9 @@
 How many are under way follows the hour, the weather and the scenario. A rider starts where bikes are
 wanted; if none is left there the trip is not made. The goal is drawn by its pull and its distance (a
 gravity model); where the goal is full, the rider goes on to the nearest port with a free dock. Vans carry
-bikes from full to empty ports.
+bikes from full to empty ports. Each bike makes some five trips on an ordinary weekday: docked schemes have
+between one and eight (Fishman, Transport Reviews 36, 2016; Médard de Chardon et al., Transportation Research
+Part A 100, 2017).
 """
 
 import numpy as np
@@ -18,14 +20,15 @@ from machinami_simulators.scale import Scale
 from machinami_simulators.scenario import Festival, Scenario, outing
 from machinami_simulators.truth import Trip, Truth
 
+_HOUR = 3600.0
 _KM_PER_PERCENT = 0.9  # of battery
 _CHARGE_PER_HOUR = 12.0
-# share of the fleet that is under way at 0, 3, 6 … 24 o'clock
+# trips wanted in an hour for each bike of the fleet, at 0, 3, 6 … 24 o'clock: 5.3 a day
 _DEMAND = {
-    False: (0.04, 0.01, 0.18, 0.3, 0.24, 0.28, 0.32, 0.16, 0.04),
-    True: (0.06, 0.02, 0.08, 0.26, 0.36, 0.36, 0.24, 0.15, 0.06),
+    False: (0.05, 0.01, 0.2, 0.35, 0.28, 0.32, 0.37, 0.18, 0.05),
+    True: (0.07, 0.02, 0.09, 0.3, 0.42, 0.42, 0.28, 0.17, 0.07),
 }
-_MEAN_TRIP = 700.0  # seconds, to turn that share into departures
+_MEAN_TRIP = 500.0  # seconds; says how many are under way at the start
 _FAR, _TOO_NEAR = 2_500.0, 400.0  # metres: pull falls to a third; nobody rides less
 _VAN_EVERY, _VAN_SPEED, _VAN_LOAD = 900.0, 5.5, 5
 _VAN_HOURS = 6, 22
@@ -72,7 +75,7 @@ class Bikes:
         self.speed = self._random.uniform(3.1, 4.9, count)  # m/s
         self.battery = self._random.uniform(55, 100, count)
         self.time = start
-        self._set_out(int(self._share(start) * count), start, scattered=True)
+        self._set_out(round(self._wanted(start) * count * _MEAN_TRIP / _HOUR), start, scattered=True)
 
     def advance(self, now: float) -> None:
         """Let time pass until it is at least `now`, and write down each trip that ends."""
@@ -81,7 +84,7 @@ class Bikes:
             self._use_batteries()
             for bike in np.flatnonzero(self._arrives <= self.time).tolist():
                 self._arrive(bike)
-            mean = self._share(self.time) * len(self.names) * TICK / _MEAN_TRIP
+            mean = self._wanted(self.time) * len(self.names) * TICK / _HOUR
             self._set_out(int(self._random.poisson(mean)), self.time)
             if (
                 self.time % _VAN_EVERY < TICK
@@ -104,17 +107,17 @@ class Bikes:
         (place,) = (np.array(place.at) for place in city.plan.place if place.id == festival.place)
         return np.hypot(*(self._at - place).T) < _NEAR_FESTIVAL
 
-    def _share(self, now: float) -> float:
-        """Share of the fleet that people want to have under way."""
+    def _wanted(self, now: float) -> float:
+        """Trips that people want to make in an hour, for each bike."""
         demand = _DEMAND[self._weather.weekend(now)]
-        share = float(np.interp(self._weather.local(now), np.arange(0, 25, 3), demand))
+        trips = float(np.interp(self._weather.local(now), np.arange(0, 25, 3), demand))
         sky, rain = self._weather.sky(now), float(self._weather.rain(now).mean())
         dry = (
             np.exp(-rain / 4)
             * np.interp(sky.wbgt, [29, 34], [1.0, 0.5])
             * np.interp(sky.wind, [8, 16], [1, 0])
         )
-        return share * float(dry) * outing(self._scenario, now - self._start).riders
+        return trips * float(dry) * outing(self._scenario, now - self._start).riders
 
     def _pulls(self, now: float) -> tuple[Floats, Floats]:
         """Pull of each port of an island as a start and as a goal: people go to a festival, then home."""
@@ -213,5 +216,5 @@ class Bikes:
     def _use_batteries(self) -> None:
         riding = self.moving() & ~self._van
         self.battery[riding] -= self.speed[riding] * TICK / 1000 / _KM_PER_PERCENT
-        self.battery[~riding] += TICK / 3600 * _CHARGE_PER_HOUR
+        self.battery[~riding] += TICK / _HOUR * _CHARGE_PER_HOUR
         np.clip(self.battery, 3, 100, out=self.battery)

@@ -52,6 +52,7 @@ def test_a_festival_leaves_ports_without_bikes_and_others_without_docks(namiki):
         empty = Counter(row.device for row in ports if row.true == 0)
         full = Counter(row.device for row in ports if row.true == capacity[row.device])
         shares[scenario] = (sum(empty.values()) / len(ports), sum(full.values()) / len(ports))
+        assert (len(empty) > 4 and len(full) > 4) == (scenario == "festival")
     assert shares["festival"][0] > 2 * shares["ordinary-day"][0]
     assert shares["festival"][1] > shares["ordinary-day"][1]
 
@@ -65,7 +66,7 @@ def test_nobody_rides_in_a_typhoon(namiki):
 def test_rain_keeps_riders_at_home(namiki):
     dry, wet = make(namiki).bikes, make(namiki).bikes
     wet._weather.rain = lambda _now: np.full(3, 10.0)
-    assert wet._share(START) < 0.2 * dry._share(START)
+    assert wet._wanted(START) < 0.2 * dry._wanted(START)
 
 
 def test_a_route_is_followed_from_end_to_end(namiki):
@@ -97,5 +98,14 @@ def test_fixes_are_lost_between_high_houses(namiki):
 @pytest.mark.parametrize("hour", [3, 17])
 def test_demand_follows_the_hour(namiki, hour):
     bikes = make(namiki).bikes
-    share = bikes._share(START + (hour - 8) * 3600)
-    assert 0 < share < 0.03 if hour == 3 else share > 0.2
+    trips = bikes._wanted(START + (hour - 8) * 3600)
+    assert 0 < trips < 0.03 if hour == 3 else trips > 0.25
+
+
+def test_a_bike_makes_as_many_trips_on_a_weekday_as_those_of_docked_schemes(namiki):
+    truth = Remembered()
+    world = make(namiki, start=START + 64 * 3600, truth=truth)  # Monday, from midnight
+    world.bikes.advance(START + 88 * 3600)
+    trips = [trip for trip in truth.of(Trip) if not trip.moved]
+    assert 4 < len(trips) / len(world.bikes.names) < 6
+    assert 5 < np.mean([trip.end - trip.start for trip in trips]) / 60 < 15

@@ -6,6 +6,7 @@ import re
 import shutil
 
 import httpx
+import msgspec
 import pytest
 from machinami_simulators import city, plan
 from machinami_simulators.__main__ import app
@@ -28,12 +29,14 @@ NOTHING_HAPPENED = {"alert underpass 冠水危険"}  # too little of this rain i
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    """A data folder of a town in heavy rain: an hour and ten minutes."""
+    """A data folder of a town: ten dry minutes, in which people ride, then an hour of heavy rain."""
+    downpour = find_scenario("heavy-rain")
+    storms = [msgspec.structs.replace(storm, after=storm.after + 600) for storm in downpour.storms]
     folder = tmp_path_factory.mktemp("played")
     run = Run(scenario="heavy-rain", seed=3, start=START, scale="town", utc_offset_hours=9)
     with TruthLog(folder / "truth", run) as truth, Ledger(folder / "ledger", "simulate") as ledger:
         world = World(
-            city.build(plan.namiki()), find_scenario("heavy-rain"), start=START, seed=3,
+            city.build(plan.namiki()), msgspec.structs.replace(downpour, storms=storms), start=START, seed=3,
             scale=find_scale("town"), truth=truth,
         )  # fmt: skip
         while world.now < START + HOUR + 600:
