@@ -17,7 +17,7 @@ _TEMPLATE = """\
 title = {{ ja = "{name}", en = "{name}" }}
 description = "what happens, in a line"
 season = "06-20"  # month and day that weather and crops are in at the start; left out: as the date is
-showers = 0.04    # chance of a shower in an hour
+showers = 0.11    # chance of a shower in an hour
 warmer = 0.0      # °C above an ordinary year
 
 # Rain that stays on a river's catchment: nami, sagisawa or enoki.

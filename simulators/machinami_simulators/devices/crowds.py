@@ -63,7 +63,7 @@ class Receivers:
         near = near[(crowd.came[near] <= when) & (crowd.leaves[near] > when)]
         true = np.bincount(turn[crowd.receiver[near]], minlength=device.size)
         seen = self._hear(near, turn[crowd.receiver[near]], at)
-        listed = [self._staff[index] + heard for index, heard in zip(device.tolist(), seen, strict=True)]
+        listed = [self._staff[int(index)] + heard for index, heard in zip(device.tolist(), seen, strict=True)]
         columns = [_objects(listed), self._macs[device]]
         return Readings(device=device, at=at, columns=columns, true=true.astype(float))
 

@@ -26,6 +26,8 @@ _GOES_ON = 0.25, 0.5  # chance that a resident, a visitor goes on to another pla
 _WALKS = 1.25  # m/s; longer ways are made by bus
 _BUS = 5.5
 _WALKS_UP_TO = 1_500.0  # metres
+_LAST_ENTRY = 0.5  # hours before a place closes
+_GO_OUT = 900.0  # seconds before, in which those go who would have stayed
 _NO_PHONE = 12  # one in so many
 _ADDRESS_LASTS = 900.0  # seconds
 _RANDOM_ADDRESS = 0x020000000000  # locally administered, not multicast (IEEE 802)
@@ -77,6 +79,7 @@ class People:
         self._crowd = np.tile([r.place.crowd for r in city.receivers], scale.islands)
         self._crowd = self._crowd * self._random.uniform(0.6, 1.0, self._crowd.size)
         self._days = places.days(city)
+        self._hours = places.hours(city)
         self._far = places.distances(city)
         self._dwell = np.array([places.SHAPES[place.kind].dwell for place in drawn])
         self._visitors = np.array([places.SHAPES[place.kind].visitors for place in drawn])
@@ -147,7 +150,9 @@ class People:
         hour = self._weather.local(now)
         shape = self._days[int(self._weather.weekend(now))]
         left, share = int(hour // 3), hour % 3 / 3
-        return (1 - share) * shape[left] + share * shape[left + 1]
+        opens, closes = self._hours.T
+        open_now = (opens <= hour) & ((hour < closes - _LAST_ENTRY) | (closes >= 24))
+        return open_now * ((1 - share) * shape[left] + share * shape[left + 1])
 
     def _mood(self, now: float) -> Floats:
         """How many come against an ordinary day, at each place: events, rain and heat."""
@@ -182,9 +187,13 @@ class People:
             key=self._random.integers(0, 1 << 63, receiver.size, dtype=np.uint64),
         )
 
-    def _stay(self, place: _Ints) -> Floats:
+    def _leaves(self, place: _Ints, came: Floats) -> Floats:
+        """When somebody who came then leaves: after a log-normal stay, or shortly before the place closes."""
         mean = self._dwell[place % self._each]
-        return mean * np.exp(self._random.normal(-(_SPREAD**2) / 2, _SPREAD, place.size))
+        stays = mean * np.exp(self._random.normal(-(_SPREAD**2) / 2, _SPREAD, place.size))
+        closes = self._hours[place % self._each, 1]
+        left = 3600 * (closes - self._weather.local(self.time)) - self._random.uniform(0, _GO_OUT, place.size)
+        return np.where(closes < 24, np.clip(self.time + left, came + MINUTE, came + stays), came + stays)
 
     def _leave(self, before: float) -> None:
         """Take away who left before this minute; some go on to another place."""
@@ -217,7 +226,7 @@ class People:
         place = left.place - origin + goal
         which: Floats = self._random.random(place.size) * self._count[place]
         receiver = self._first[place] + which.astype(np.intp)
-        going = Crowd(place, receiver, came, came + self._stay(place), left.visitor, left.key)
+        going = Crowd(place, receiver, came, self._leaves(place, came), left.visitor, left.key)
         self.tally.arrive(place, origin, left.visitor)
         self._coming = self._coming.and_(going)
 
@@ -230,7 +239,7 @@ class People:
         share = np.clip(1 - self._others / np.maximum(per_place, 1e-9), 0.0, 1.0)
         receiver = np.repeat(np.arange(wanted.size), self._random.poisson(wanted * share[self._place]))
         came = begin + self._random.uniform(0, MINUTE, receiver.size)
-        fresh = self._make(receiver, came, came + self._stay(self._place[receiver]))
+        fresh = self._make(receiver, came, self._leaves(self._place[receiver], came))
         self.tally.arrive(fresh.place, np.where(fresh.visitor, OUTSIDE, HOME), fresh.visitor)
         return fresh
 

@@ -19,6 +19,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
         dwell: seconds that a person stays, on average.
         visitors: share of those who come that do not live in the city.
         next_pull: how much it draws people who leave another place.
+        hours: opens, closes (o'clock); the last come half an hour before it closes, and nobody stays on.
     """
 
     weekday: tuple[float, ...]
@@ -26,6 +27,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     dwell: float
     visitors: float
     next_pull: float
+    hours: tuple[float, float] = (0.0, 24.0)
 
 
 SHAPES = {
@@ -63,6 +65,7 @@ SHAPES = {
         dwell=50 * _M,
         visitors=0.08,
         next_pull=0.3,
+        hours=(8.5, 19.0),
     ),
     "shops": Shape(
         weekday=(0.0, 0.0, 0.0, 0.35, 0.65, 0.55, 0.8, 0.25),
@@ -70,6 +73,7 @@ SHAPES = {
         dwell=40 * _M,
         visitors=0.15,
         next_pull=1.3,
+        hours=(10.0, 21.0),
     ),
     "stand": Shape(
         weekday=(0.0, 0.0, 0.05, 0.8, 0.6, 0.4, 0.1, 0.0),
@@ -77,6 +81,7 @@ SHAPES = {
         dwell=20 * _M,
         visitors=0.35,
         next_pull=0.7,
+        hours=(7.0, 18.0),
     ),
     "hall": Shape(
         weekday=(0.0, 0.0, 0.0, 0.3, 0.5, 0.5, 0.05, 0.0),
@@ -84,6 +89,7 @@ SHAPES = {
         dwell=60 * _M,
         visitors=0.7,
         next_pull=1.4,
+        hours=(9.0, 17.5),
     ),
     "school": Shape(
         weekday=(0.02, 0.01, 0.08, 0.95, 1.0, 0.9, 0.35, 0.1),
@@ -122,6 +128,11 @@ def days(city: City) -> tuple[Floats, Floats]:
     weekday = np.array([(*shape.weekday, shape.weekday[0]) for shape in shapes]).T
     weekend = np.array([(*shape.weekend, shape.weekend[0]) for shape in shapes]).T
     return weekday, weekend
+
+
+def hours(city: City) -> Floats:
+    """When each place of an island opens and closes (places × 2), o'clock."""
+    return np.array([SHAPES[place.kind].hours for place in city.plan.place])
 
 
 def distances(city: City) -> Floats:

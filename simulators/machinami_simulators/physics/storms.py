@@ -2,7 +2,8 @@
 
 Cells are born as a Poisson process in space and time, move together and rain in a disc that fades
 outward: the spatial–temporal cluster model of rainfall (Cox and Isham, Proc. R. Soc. A 415, 1988) with
-Gaussian cells (Northrop, Proc. R. Soc. A 454, 1998). A typhoon's wind is Holland's profile (Mon. Weather
+Gaussian cells (Northrop, Proc. R. Soc. A 454, 1998). They come in spells, as fronts bring them: the more
+of them in a half-day, the longer it is dry elsewhere. A typhoon's wind is Holland's profile (Mon. Weather
 Rev. 108, 1980), its surge at the coast the inverse barometer plus a set-up with the square of the wind
 (気象庁, 高潮の要因).
 """
@@ -21,6 +22,9 @@ _MARGIN = 16_000.0  # metres around the city in which cells are born
 _FOOTPRINT = 70e6  # m² that a cell passes over in its life
 _LONGEST = 50 * _MINUTE
 _PASSING = 9.0  # m/s
+_SPELL = 12  # hours
+_CLUSTERED = 0.15  # shape of the gamma distribution of cells in a spell; the smaller, the more dry ones
+_HEAVIEST = 60.0  # mm/h in the middle of a cell
 _RAMP = 300.0  # seconds in which a storm on a catchment grows and fades
 _AIR_DENSITY, _HOLLAND_B = 1.15, 1.5
 _SHIELD = 400_000.0  # metres from the eye to the middle of the edge of its high cloud
@@ -71,16 +75,21 @@ class Cells:
 
     def _draw(self, hour: int) -> _Cells:
         draw = np.random.default_rng([*self._entropy, hour])
-        count = int(draw.poisson(self._mean))
+        count = int(draw.poisson(self._mean * self._spell(hour // _SPELL)))
         heading = draw.normal(math.radians(35), 0.3)  # they come from the south-west
         return _Cells(
             born=hour * _HOUR + draw.uniform(0, _HOUR, count),
             lives=draw.uniform(15 * _MINUTE, _LONGEST, count),
-            peak=np.minimum(draw.lognormal(1.6, 0.6, count), 18.0),
+            peak=np.minimum(draw.lognormal(2.1, 0.7, count), _HEAVIEST),
             radius=draw.uniform(1_200, 3_200, count),
             at=draw.uniform(self._low, self._high, (count, 2)),
             moves=np.full((count, 2), _PASSING) * (math.cos(heading), math.sin(heading)),
         )
+
+    def _spell(self, number: int) -> float:
+        """How many cells this half-day brings against the mean."""
+        draw = np.random.default_rng([*self._entropy, number, 2])
+        return float(draw.gamma(_CLUSTERED, 1 / _CLUSTERED))
 
 
 def storm_rain(storm: Storm, since: float) -> float:

@@ -37,6 +37,15 @@ def test_nobody_is_in_shops_and_museums_in_the_small_hours(day):
     assert people["yunotani-onsen"] > 5  # its guests sleep there
 
 
+def test_nobody_is_in_a_museum_before_it_opens_or_after_it_closes(day):
+    crowds = defaultdict(float)
+    for row in day[1].of(Presence):
+        crowds[row.place, (row.hour + 9 * 3600) // 3600 % 24] += row.mean
+    assert all(crowds["museum", hour] == 0 for hour in (6, 7, 8, 18, 19, 20, 21))
+    assert crowds["museum", 10] > 5
+    assert crowds["museum", 16] > 5
+
+
 def test_crowds_stay_in_balance(namiki):
     world = make(namiki, start=START + 3600)
     world.people.advance(START + 3 * 3600)

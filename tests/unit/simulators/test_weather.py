@@ -49,6 +49,15 @@ def test_showers_come_and_go_and_june_is_wetter_than_january(namiki):
     assert june.max() < 60
 
 
+def test_a_year_brings_as_much_rain_as_the_pacific_coast_of_japan_has_and_many_dry_days(namiki):
+    weather = make(namiki, start=JANUARY).weather
+    rain = np.array([weather.rain(JANUARY + 1800 * k)[0] for k in range(48 * 365)])
+    by_day = rain.reshape(365, 48).mean(axis=1) * 24
+    assert 1_100 < by_day.sum() < 2_300  # mm
+    assert (by_day < 1).sum() > 150
+    assert by_day.max() < 150
+
+
 def test_a_shower_moves_from_one_catchment_to_another(namiki):
     """Rain is not the same everywhere: cells have a size and a way."""
     weather = make(namiki, start=JUNE).weather
