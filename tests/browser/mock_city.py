@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -106,7 +106,16 @@ class Handler(SimpleHTTPRequestHandler):
             for entity in self.city.entities.values()
             if entity["type"] in types and (wanted is None or entity["id"] in wanted)
         ]
-        return self.answer(page([one for one in found if one[asked["attrs"]]["values"]], asked))
+        return self.answer(
+            page(
+                [
+                    one
+                    for one in found
+                    if any(one[asked["attrs"]].get(member) for member in ("values", "min"))
+                ],
+                asked,
+            )
+        )
 
     def settings(self, _: str, __: dict[str, str]) -> None:
         self.answer({"tileUrl": self.city.tile_url})
@@ -171,7 +180,18 @@ def past(entity: Entity, asked: dict[str, str]) -> Entity:
     start, end = (datetime.min.replace(tzinfo=UTC), moment) if before else (moment, end)
     values = [one for one in history(entity, name, start, end) if datetime.fromisoformat(one[1]) < end]
     values = values[-int(asked["lastN"]) :] if "lastN" in asked else values
+    if asked.get("aggrMethods") == "min":
+        return {"id": entity["id"], "type": entity["type"], name: {"type": "Property", "min": lowest(values)}}
     return {"id": entity["id"], "type": entity["type"], name: {"type": "Property", "values": values}}
+
+
+def lowest(values: list[list[Any]]) -> list[list[Any]]:
+    """The lowest value of each whole hour, with its start and end."""
+    hours: dict[datetime, list[Any]] = {}
+    for value, at in values:
+        hour = datetime.fromisoformat(at).replace(minute=0, second=0, microsecond=0)
+        hours.setdefault(hour, []).append(value)
+    return [[min(found), iso(hour), iso(hour + timedelta(hours=1))] for hour, found in hours.items()]
 
 
 class Server(ThreadingHTTPServer):

@@ -243,5 +243,6 @@ def _past(entity: Entity, name: str, moment: datetime, newest: datetime) -> floa
     hours = (newest - moment).total_seconds() / 3600
     value = entity[name]["value"]
     if name == "peopleCount":
-        return round(value * (1 + math.cos(hours / 24 * 2 * math.pi)) / 2)
+        fixed = entity[name].get("fixed", 0)  # what the page has to find out
+        return round(fixed + (value - fixed) * (1 + math.cos(hours / 24 * 2 * math.pi)) / 2)
     return round(value * (0.55 + 0.45 * math.exp(-hours / 5)) + 0.03 * math.sin(hours * 3), 2)

@@ -56,6 +56,30 @@ def test_totals(open_page: Open):
     expect(page.locator('[data-figure="people"]')).to_contain_text("1,740")
 
 
+def test_devices_that_never_leave_are_nobody(open_page: Open, city: MockCity):
+    """Two tags of staff at each of the 40 receivers: neither now nor in the small hours are they people."""
+    for entity in city.entities.values():
+        if entity["type"] == "CrowdFlowObserved":
+            entity["peopleCount"]["fixed"] = 2
+    page = ready(open_page("/apps/tourism/"))
+    wait_for(page, f"state.counts.people === {1740 - 40 * 2}")
+    expect(page.locator('[data-figure="people"]')).to_contain_text("据え置きを除く")
+    quietest = """() => Math.min(...[...document.querySelectorAll("#hourly li")]
+        .map((bar) => Number(bar.ariaLabel.split(" ").at(-1))).filter((mean) => !Number.isNaN(mean)))"""
+    page.wait_for_function(f"() => ({quietest})() < 1")
+
+
+def test_people_are_not_taken_for_fixed_devices_while_the_night_is_unknown(open_page: Open):
+    page = ready(open_page("/apps/tourism/"))
+    found = page.evaluate(
+        """async () => {
+          const { fixedAmong } = await import("/js/tourism/fixed.js");
+          return [Array(24).fill(3), [...Array(23).fill(40), 2], Array(19).fill(40), []].map(fixedAmong);
+        }"""
+    )
+    assert found == [3, 2, 0, 0]
+
+
 def test_a_silent_receiver_is_not_counted_and_a_silent_place_is_not_zero(open_page: Open, city: MockCity):
     old = iso(datetime.now(UTC) - timedelta(hours=1))
     for n in range(0, 40, 8):

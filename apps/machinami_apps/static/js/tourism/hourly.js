@@ -3,26 +3,29 @@ import { history } from "../api/temporal.js";
 import { t } from "../i18n/i18n.js";
 import { byId, h } from "../ui/dom.js";
 import { number, time } from "../ui/format.js";
-import { byHour, COUNT } from "./people.js";
+import { byHour, carried, COUNT } from "./people.js";
 
 const HOUR = 3_600_000;
 const REFRESH_MS = 5 * 60_000;
 let drawn = "";
 
-/** Load and show a place's hours; asked again only for another place, or after five minutes. */
-export async function showHourly(place, until, { force = false } = {}) {
+/** Load and show a place's hours, without its fixed devices; asked again only for another place, or after five minutes. */
+export async function showHourly(place, until, fixed, { force = false } = {}) {
   byId("hourly-place").textContent = place.name;
   const wanted = [place.id, Math.floor(until / REFRESH_MS)].join();
   if (!force && wanted === drawn) return;
   drawn = wanted;
   try {
     const from = Math.floor(until / HOUR) * HOUR - 23 * HOUR;
-    const histories = await Promise.all(place.receivers.map((id) => history(id, COUNT, from, until)));
+    const histories = await Promise.all(place.receivers.map((id) => people(id, from, until, fixed.at(id))));
     if (drawn === wanted) draw(byHour(histories, until));
   } catch (error) {
     if (drawn === wanted) byId("hourly").replaceChildren(h("li", { class: "hourly-failed" }, t("historyFailed", { reason: error.message })));
   }
 }
+
+const people = async (id, from, until, fixed) =>
+  (await history(id, COUNT, from, until)).map(([at, heard]) => [at, carried(heard, fixed)]);
 
 function draw(hours) {
   const most = Math.max(1, ...hours.map(({ mean }) => mean ?? 0));

@@ -5,6 +5,7 @@ export const TOURISM = {
   totals: { ja: "いまの合計", en: "Totals" },
   people: { ja: "検知人数", en: "People detected" },
   peopleUnit: { ja: "直近1分の端末数", en: "devices in the last minute" },
+  carriedUnit: { ja: "直近1分の端末数（据え置きを除く）", en: "devices in the last minute, fixed ones left out" },
   moving: { ja: "走行中の車両", en: "Vehicles moving" },
   movingOf: { ja: "全{count}台", en: "of {count}" },
   available: { ja: "貸出可能", en: "Bikes available" },

@@ -15,6 +15,7 @@ import { time } from "../ui/format.js";
 import { showConnection, startHeader } from "../ui/header.js";
 import { keepTrying } from "../ui/loading.js";
 import { chooseNetwork, providersOf, showNetworks } from "../ui/networks.js";
+import { FixedDevices } from "./fixed.js";
 import { showHourly } from "./hourly.js";
 import { addLayers, showPlaces, showPorts, showVehicles } from "./layers.js";
 import { showLegend } from "./legend.js";
@@ -37,6 +38,7 @@ const FRAME_MS = 50;
 
 const clock = readClock(location.search, CLOCK_MODES);
 const motion = new Motion();
+const fixed = new FixedDevices(fixedKnown);
 
 /** What the page knows. Entities as the API gave them; all else is worked out anew for each picture. */
 const page = {
@@ -64,7 +66,7 @@ function survey() {
 
 function read(entities, now) {
   const landmarks = new Map(page.landmarks.map((one) => [one.id, { name: textOf(one.name, lang()), point: pointOf(one) }]));
-  const receivers = ofType(entities, RECEIVER).map((one) => readReceiver(one, lang()));
+  const receivers = ofType(entities, RECEIVER).map((one) => readReceiver(one, lang(), fixed.at(one.id)));
   return {
     places: gatherPlaces(receivers, landmarks, now, STALE_MS),
     ports: ofType(entities, PORT).map((one) => readPort(one, lang(), now, STALE_MS)),
@@ -81,19 +83,27 @@ function draw() {
   showNetworks(byId("network"), providers, page.network);
   byId("as-of").textContent = moment === null ? "" : t("asOf", { time: time(moment) });
   byId("empty").hidden = page.entities.size > 0;
-  showTotals(counts);
+  showTotals(counts, { fixedLeftOut: fixed.any });
   showPlaceList(places, page.selected, select);
   showPortList(ports);
   drawHours(moment);
   drawMap();
   showClockNotices(clock, { latest, moment });
+  if (moment !== null) fixed.look(moment);
   tell(counts, moment);
 }
 
-function drawHours(moment) {
+function drawHours(moment, { force = false } = {}) {
   const place = page.places.find(({ id }) => id === page.selected);
   byId("hourly-box").hidden = place === undefined;
-  if (place && moment !== null) showHourly(place, moment);
+  if (place && moment !== null) showHourly(place, moment, fixed, { force });
+}
+
+/** Until fixed devices are known, and where their history cannot be read, devices are shown as heard, and said to be. */
+function fixedKnown(error) {
+  if (error) return console.warn("fixed devices are not known:", error.message);
+  draw();
+  drawHours(survey().moment, { force: true });
 }
 
 function drawMap() {

@@ -11,9 +11,9 @@ const figure = (name, key, value, note) =>
     h("dt", {}, t(key)), h("dd", { class: "number" }, known(value)), h("dd", { class: "figure-note" }, note));
 
 /** The three figures on top. `counts` is what `countAll` gave. */
-export function showTotals(counts) {
+export function showTotals(counts, { fixedLeftOut }) {
   byId("totals").replaceChildren(
-    figure("people", "people", counts.people, t("peopleUnit")),
+    figure("people", "people", counts.people, t(fixedLeftOut ? "carriedUnit" : "peopleUnit")),
     figure("moving", "moving", counts.moving, t("movingOf", { count: number(counts.vehicles) })),
     figure("available", "available", counts.available, t("availableFree", { count: known(counts.free) })));
 }

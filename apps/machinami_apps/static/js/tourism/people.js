@@ -5,15 +5,18 @@ export const TYPE = "CrowdFlowObserved";
 export const COUNT = "peopleCount";
 const HOUR = 3_600_000;
 
-/** A CrowdFlowObserved entity as the page knows it. */
-export function readReceiver(entity, language) {
+/** Devices that people carry, of those heard. */
+export const carried = (heard, fixed) => (heard === null ? null : Math.max(heard - fixed, 0));
+
+/** A CrowdFlowObserved entity as the page knows it; `fixed` of the devices heard belong to nobody who came. */
+export function readReceiver(entity, language, fixed = 0) {
   return {
     id: entity.id,
     name: textOf(entity.name, language) ?? entity.id,
     provider: textOf(entity.dataProvider, language) ?? "",
     placeId: valueOf(entity.refPointOfInterest),
     point: pointOf(entity),
-    count: numberOf(entity[COUNT]),
+    count: carried(numberOf(entity[COUNT]), fixed),
     observedAt: observedAt(entity[COUNT]),
   };
 }
