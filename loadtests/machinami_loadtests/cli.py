@@ -131,6 +131,7 @@ def subscriptions(
 def api(
     entities: Annotated[int, typer.Option(help="Entities that are there.", min=1_000)] = 100_000,
     requests: Annotated[int, typer.Option(help="Retrievals; others are fewer.", min=100)] = 10_000,
+    minutes: Annotated[int, typer.Option(help="Steady load after that, for the memory's sake.", min=0)] = 0,
     database: Annotated[
         str | None, typer.Option(help="Measure this server instead of the embedded one.")
     ] = None,
@@ -142,7 +143,11 @@ def api(
     and batches. It takes about two minutes in a temporary folder, on loopback only.
     """
     size = ApiSize(
-        entities=entities, retrievals=requests, patches=requests // 2, queries=max(20, requests // 20)
+        entities=entities,
+        retrievals=requests,
+        patches=requests // 2,
+        queries=max(20, requests // 20),
+        minutes=minutes,
     )
     with tempfile.TemporaryDirectory(prefix="machinami-bench-") as folder:
         report = bench_api(Path(folder), size, database, say)
@@ -237,7 +242,7 @@ def _print_api(report: ApiReport) -> None:
         f"batches      {report.create_per_second:,.0f} entities/s created,"
         f" {report.update_per_second:,.0f}/s updated"
     )
-    print(f"memory       {report.memory_mib:.0f} MiB")
+    print(f"memory       {', '.join(f'{each:.0f}' for each in report.memory_mib)} MiB")
     print(measured_on())
 
 

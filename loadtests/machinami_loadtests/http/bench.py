@@ -1,8 +1,6 @@
 """What API requests cost: retrieve and PATCH beside the bare handler, queries by value and area, batches."""
 
 import asyncio
-import math
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -10,21 +8,15 @@ from pathlib import Path
 
 import httpx
 import msgspec
-import orjson
 from machinami.local.ports import LOOPBACK, free_port
 
+from machinami_loadtests.http.asked import BATCH, patches, query, retrievals, upserts
 from machinami_loadtests.http.hammer import Tally, encode, hammer
+from machinami_loadtests.http.lasting import hold
 from machinami_loadtests.standin import BenchCity, bench_city
 
 Say = Callable[[str], None]
 
-BATCH = 1_000
-"""Entities of one batch."""
-
-_TYPES = ("Room", "Hall", "Yard", "Lane")
-_SIDE = 0.2  # degrees; the entities lie on a square grid of this side
-_WEST, _SOUTH = 151.4, 30.4
-_NEAR = 1_000  # metres
 _CONNECTIONS = 16
 _BARE_POOL = 16
 _PATIENCE = 60.0
@@ -33,12 +25,13 @@ _FIRST_DAY = "2026-01-01T00:00:00Z"
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True):
-    """How much: entities that are there, and requests of each kind."""
+    """How much: entities that are there, requests of each kind, minutes of all of them (`hold`)."""
 
     entities: int = 100_000
     retrievals: int = 10_000
     patches: int = 4_000
     queries: int = 400
+    minutes: int = 0
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +56,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         create_per_second, update_per_second: entities, in batches of `BATCH`, one batch at a time.
         query_p50_ms, query_p99_ms: type, value and area together, two clients at a time.
         found: entities that such a query finds on average.
-        memory_mib: of the API's process at the end.
+        memory_mib: of the API's process: after the measurements, then at each sixth of the minutes of load.
     """
 
     entities: int
@@ -74,7 +67,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     query_p50_ms: float
     query_p99_ms: float
     found: float
-    memory_mib: float
+    memory_mib: Sequence[float]
 
 
 def bench_api(folder: Path, size: Size, database_url: str | None, say: Say) -> Report:
@@ -87,21 +80,22 @@ def bench_api(folder: Path, size: Size, database_url: str | None, say: Say) -> R
         module = "machinami_loadtests.http.bare"
         bare = stack.enter_context(_Server(city, "bare", "-m", module, str(folder), pool=str(_BARE_POOL)))
         say("retrieve by id")
-        retrieve = _measure_pair(api, bare, lambda url: _retrievals(url, size.retrievals, size.entities))
+        retrieve = _measure_pair(api, bare, lambda url: retrievals(url, size.retrievals, size.entities))
         say("PATCH of an attribute")
-        patch = _measure_pair(api, bare, lambda url: _patches(url, size.patches, size.entities))
+        patch = _measure_pair(api, bare, lambda url: patches(url, size.patches, size.entities))
         say("query by type, value and area")
-        found, query = _measure_queries(api.url, size.queries)
+        found, answers = _measure_queries(api.url, size.queries)
+        memory = hold(api.url, size.entities, size.minutes, api.memory, say)
         return Report(
             entities=size.entities,
             create_per_second=created,
             update_per_second=updated,
             retrieve=retrieve,
             patch=patch,
-            query_p50_ms=query.percentile(50),
-            query_p99_ms=query.percentile(99),
+            query_p50_ms=answers.percentile(50),
+            query_p99_ms=answers.percentile(99),
             found=found,
-            memory_mib=api.memory() / 2**20,
+            memory_mib=[each / 2**20 for each in memory],
         )
 
 
@@ -136,45 +130,13 @@ class _Server(ExitStack):
         return int(self._city.roles[self._name].memory_info().rss)
 
 
-def _entity(number: int, side: int, moment: str) -> dict[str, object]:
-    place = [_WEST + _SIDE * (number % side) / side, _SOUTH + _SIDE * (number // side) / side]
-    return {
-        "id": f"urn:ngsi-ld:Room:{number}",
-        "type": _TYPES[number % len(_TYPES)],
-        "level": {"type": "Property", "value": number % 100, "unitCode": "CEL", "observedAt": moment},
-        "name": {"type": "Property", "value": f"部屋 {number}"},
-        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": place}},
-    }
-
-
 def _measure_batches(url: str, entities: int) -> tuple[float, float]:
     """Entities a second when all are new, and when a tenth of them come again with new values."""
-    side = math.ceil(math.sqrt(entities))
     rates: list[float] = []
     for count, moment in ((entities, _FIRST_DAY), (max(BATCH, entities // 10), "2026-01-02T00:00:00Z")):
-        documents = [_entity(number, side, moment) for number in range(count)]
-        requests = [
-            encode("POST", f"{url}/entityOperations/upsert", orjson.dumps(documents[at : at + BATCH]))
-            for at in range(0, count, BATCH)
-        ]
+        requests = upserts(url, range(count), entities, moment)
         rates.append(count / asyncio.run(hammer(url, requests, 1)).seconds)
     return rates[0], rates[1]
-
-
-def _retrievals(url: str, count: int, entities: int) -> Iterator[bytes]:
-    for number in _numbers(count, entities):
-        yield encode("GET", f"{url}/entities/urn:ngsi-ld:Room:{number}")
-
-
-def _patches(url: str, count: int, entities: int) -> Iterator[bytes]:
-    for nth, number in enumerate(_numbers(count, entities)):
-        moment = f"2026-01-03T{nth // 3600 % 24:02d}:{nth // 60 % 60:02d}:{nth % 60:02d}Z"
-        body = orjson.dumps({"value": nth % 100, "observedAt": moment})
-        yield encode("PATCH", f"{url}/entities/urn:ngsi-ld:Room:{number}/attrs/level", body)
-
-
-def _numbers(count: int, entities: int) -> Sequence[int]:
-    return random.Random(count).choices(range(entities), k=count)  # noqa: S311 # which rooms, not a secret
 
 
 def _measure_pair(ours: _Server, bare: _Server, requests: Callable[[str], Iterator[bytes]]) -> Pair:
@@ -195,13 +157,6 @@ def _measure_pair(ours: _Server, bare: _Server, requests: Callable[[str], Iterat
 
 
 def _measure_queries(url: str, count: int) -> tuple[float, Tally]:
-    urls = [_query(url, seed) for seed in range(count)]
+    urls = [query(url, seed) for seed in range(count)]
     found = sum(len(httpx.get(each).raise_for_status().json()) for each in urls[:20]) / 20
     return found, asyncio.run(hammer(url, [encode("GET", each) for each in urls], 2))
-
-
-def _query(url: str, seed: int) -> str:
-    chance = random.Random(seed)  # noqa: S311 # where to look, not a secret
-    place = f"[{_WEST + _SIDE * chance.random():.5f},{_SOUTH + _SIDE * chance.random():.5f}]"
-    area = f"georel=near;maxDistance=={_NEAR}&geometry=Point&coordinates={place}"
-    return f"{url}/entities?type={_TYPES[seed % len(_TYPES)]}&q=level>{seed % 90}&{area}&limit=100"
