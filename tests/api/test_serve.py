@@ -72,7 +72,7 @@ def test_the_api_ends_at_once_while_pages_look_on(database_url: str, port: int, 
             assert next(lines) == "retry: 2000"
             process.send_signal(signal.SIGTERM)
             assert ": cut off, come again" in list(lines)
-        assert process.wait(timeout=20) in (0, -signal.SIGTERM)
+        assert process.wait(timeout=60) in (0, -signal.SIGTERM)
 
 
 def _answering(port: int) -> int | None:
@@ -133,8 +133,8 @@ def test_the_notifier_delivers_and_ends(client: httpx.Client, database_url: str,
         assert client.post("/subscriptions", json=subscription).status_code == 201
         client.post("/entities", json=gauge())
         with _role("notify", database_url, port) as process:
-            assert arrived.wait(timeout=30)
+            assert arrived.wait(timeout=60)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=60) == 0
         receiver.shutdown()
     assert GAUGE.encode() in got[0]

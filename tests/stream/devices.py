@@ -21,7 +21,7 @@ def publish(
     client.loop_start()
     sent = [client.publish(topic, payload, qos=qos, retain=retain) for topic, payload in messages]
     for information in sent:
-        information.wait_for_publish(10)
+        information.wait_for_publish(60)
         assert information.is_published()
     client.disconnect()
     client.loop_stop()

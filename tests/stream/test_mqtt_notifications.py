@@ -31,11 +31,11 @@ async def test_a_message_of_metadata_and_body(broker: Broker, qos: str) -> None:
     reader.loop_start()
     sender = MqttSender()
     try:
-        assert got.get(timeout=10) == "subscribed"
+        assert got.get(timeout=60) == "subscribed"
         post = _post(f"mqtt://127.0.0.1:{broker.mqtt_port}/{_TOPIC}", **{"MQTT-QoS": qos})
         for _ in range(2):  # the second over the connection that the first has opened
             assert await sender.send(post, 10) == ""
-            assert json.loads(got.get(timeout=10)) == {
+            assert json.loads(got.get(timeout=60)) == {
                 "metadata": {"Content-Type": "x"},
                 "body": {"data": [1]},
             }

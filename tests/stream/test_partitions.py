@@ -117,7 +117,7 @@ def shares(engine: Engine) -> dict[int, int]:
 
 
 async def until_shared(engine: Engine, *numbers: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while sorted(shares(engine).values()) != sorted(numbers):
             await asyncio.sleep(0.05)
 
@@ -165,12 +165,12 @@ async def test_what_one_worker_has_not_read_stays_in_the_stream(
     await asyncio.to_thread(sleeper.settle)
     async with crew.working():
         asleep = await asyncio.to_thread(sleeper.settle)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(shares(engine)) < 2:
                 asleep = await asyncio.to_thread(sleeper.settle)
         await send(broker, 0, 20)
         awake = [n for n in range(DEVICES) if partition_of(f"$MQTT.msgs.level.{n}", 8) not in asleep]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while stored(engine) < 20 * len(awake):
                 await asyncio.to_thread(sleeper.due)
         assert (await stream.state()).first == 1

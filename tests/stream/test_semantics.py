@@ -199,7 +199,7 @@ def refused(broker: Broker, topic: str, payload: bytes, **options: Any) -> bool:
     client.connect(str(broker.mqtt["host"]), int(broker.mqtt["port"]))
     client.loop_start()
     information = client.publish(topic, payload, qos=1, **options)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not cut_off and not information.is_published() and time.monotonic() < deadline:
         time.sleep(0.01)
     client.loop_stop()
@@ -314,7 +314,7 @@ def hear_one(broker: Broker, name: str) -> None:
     client.on_connect = lambda *_: client.subscribe("meter/#", qos=1)
     client.connect(str(broker.mqtt["host"]), int(broker.mqtt["port"]))
     client.loop_start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not heard and time.monotonic() < deadline:
         time.sleep(0.01)
     client.disconnect()
@@ -328,14 +328,14 @@ async def test_a_will_is_a_message_like_any_other(city: City) -> None:
         client.will_set("meter/a", reading(level=7), qos=1)
         client.connect(str(city.broker.mqtt["host"]), int(city.broker.mqtt["port"]))
         client.loop_start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not client.is_connected() and time.monotonic() < deadline:
             time.sleep(0.01)
         client.socket().shutdown(2)  # no DISCONNECT: the broker publishes the will
         client.loop_stop()
 
     await asyncio.to_thread(die)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while not (await city.stream.state()).messages:
             await asyncio.sleep(0.05)
     await city.drain()
@@ -344,11 +344,9 @@ async def test_a_will_is_a_message_like_any_other(city: City) -> None:
 
 async def test_qos_0_is_stored_while_ingest_runs(city: City) -> None:
     intake = asyncio.create_task(take_in_qos0(city.broker.nats, city.broker.password))
-    await asyncio.sleep(0.3)  # the subscription has no sign of its own that it stands
-    await asyncio.to_thread(publish, city.broker, [("meter/a", reading(level=1))], qos=0)
-    async with asyncio.timeout(10):
-        while not (await city.stream.state()).messages:
-            await asyncio.sleep(0.05)
+    async with asyncio.timeout(90):
+        while not (await city.stream.state()).messages:  # the subscription gives no sign that it stands
+            await asyncio.to_thread(publish, city.broker, [("meter/a", reading(level=1))], qos=0)
     intake.cancel()
     await city.drain()
     assert city.history() == [(NOON, 1.0, None)]

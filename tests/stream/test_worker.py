@@ -50,7 +50,7 @@ async def working(stream: MessageStream, engine: Engine, limit: int = 100) -> As
 
 async def drained(stream: MessageStream, engine: Engine) -> Counters:
     state, linkage = await stream.state(), Linkage(engine)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (counters := linkage.counters(state.name)).sequence < state.last:
             await asyncio.sleep(0.05)
     return counters

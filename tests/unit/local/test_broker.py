@@ -28,7 +28,7 @@ def device(broker: Broker, name: str, **options: object) -> Iterator[mqtt.Client
     client.connect("127.0.0.1", broker.mqtt_port)
     client.loop_start()
     try:
-        assert str(connected.get(timeout=10)) == "Success"
+        assert str(connected.get(timeout=60)) == "Success"
         yield client
     finally:
         client.disconnect()
@@ -78,10 +78,10 @@ async def test_devices_hear_each_other(broker: Broker):
         listener.on_message = lambda _client, _data, message: heard.put((message.topic, message.qos))
         listener.on_subscribe = lambda *_arguments: granted.put(True)
         listener.subscribe("a/#", 2)
-        granted.get(timeout=10)
+        granted.get(timeout=60)
         publish(speaker, "a/1", qos=1)
         publish(speaker, "a/0", qos=0)
-        assert sorted(heard.get(timeout=10) for _ in range(2)) == [("a/0", 0), ("a/1", 1)]
+        assert sorted(heard.get(timeout=60) for _ in range(2)) == [("a/0", 0), ("a/1", 1)]
 
 
 @pytest.mark.parametrize("topic", ["$MQTT/msgs/forged", "$JS/API/STREAM/DELETE/$MQTT_msgs", "$SYS/x"])
@@ -97,7 +97,7 @@ async def test_a_device_cannot_read_the_log_behind_the_topics(broker: Broker):
         answers = queue.SimpleQueue[list[mqtt.ReasonCode]]()
         client.on_subscribe = lambda _client, _data, _mid, codes, _properties: answers.put(codes)
         client.subscribe("$MQTT/msgs/#", 1)
-        assert answers.get(timeout=10)[0].is_failure
+        assert answers.get(timeout=60)[0].is_failure
 
 
 async def test_the_client_port_asks_for_a_password(broker: Broker):
@@ -161,7 +161,7 @@ def test_after_kill_of_its_parent_the_broker_ends(tmp_path: Path):
         assert parent.stdout is not None
         server = psutil.Process(json.loads(parent.stdout.readline()))
         parent.send_signal(signal.SIGKILL)
-    server.wait(10)
+    server.wait(60)
     with Broker(tmp_path) as broker:
         assert broker.ready()
 

@@ -106,7 +106,7 @@ def test_after_kill_of_its_parent_the_server_ends_and_the_next_start_finds_the_d
         assert parent.stdout is not None
         server = psutil.Process(int(parent.stdout.readline()))
         parent.send_signal(signal.SIGKILL)
-    server.wait(10)
+    server.wait(60)
     with EmbeddedDatabase(tmp_path) as database:
         assert _query(database.url, "SELECT answer FROM kept") == 7
 

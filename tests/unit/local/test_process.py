@@ -51,7 +51,7 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path, number: signal.S
         assert parent.stdout is not None
         child = psutil.Process(int(parent.stdout.readline()))
         parent.send_signal(number)
-    child.wait(10)
+    child.wait(60)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -69,7 +69,7 @@ def test_a_child_can_run_as_somebody_else_and_still_ends_with_its_parent(tmp_pat
         child = psutil.Process(int(parent.stdout.readline()))
         assert child.username() == "nobody"
         parent.kill()
-    child.wait(10)
+    child.wait(60)
 
 
 def test_a_folder_has_one_holder(tmp_path: Path):

@@ -107,7 +107,7 @@ class Subscriber:
         )
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert ready.wait(10)
+        assert ready.wait(60)
 
     def close(self):
         self._client.disconnect()

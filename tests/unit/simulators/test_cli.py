@@ -124,7 +124,7 @@ def test_signals_end_it_with_everything_acknowledged(broker, tmp_path, command, 
     with running(command, *words, *where) as process:
         wait_for(lambda: ledger_rows(tmp_path), "the first messages")
         process.send_signal(number)
-        output, _ = process.communicate(timeout=10)
+        output, _ = process.communicate(timeout=60)
     rows = ledger_rows(tmp_path)
     assert process.returncode == 0
     assert f"sent {len(rows)}, acknowledged {len(rows)}" in output
