@@ -30,8 +30,9 @@ def read_notification(call: Call) -> tuple[Leg, list[Told]]:
     Raises:
         NotFound, BadRequestData: see `machinami.federation.inbound`.
     """
+    document = call.document()
     leg = inbound.find_leg(call.services.engine, call.path["key"])
-    return leg, inbound.read_told(call.document(), leg, call.context)
+    return leg, inbound.read_told(document, leg, call.context)
 
 
 def is_split(call: Call, leg: Leg) -> bool:
